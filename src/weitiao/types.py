@@ -1,0 +1,158 @@
+"""The words of the project: frozen values that pass between stages. No torch, no transformers.
+
+Record --build--> Example --split--> Dataset --render--> Rendered --pack--> Batch (weitiao.pack)
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, get_args
+
+Role = Literal["system", "user", "assistant", "tool"]
+ROLES: tuple[str, ...] = get_args(Role)
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a record comes from.
+
+    Attributes:
+        file: Path as the user wrote it.
+        row: The number a user sees: line of a jsonl/csv file, row of a sheet (header is row 1), item of a JSON array.
+        sheet: Sheet of a workbook, else None.
+    """
+
+    file: str
+    row: int
+    sheet: str | None = None
+
+    def __str__(self) -> str:
+        sheet = f', sheet "{self.sheet}"' if self.sheet is not None else ""
+        return f"{self.file}{sheet}, row {self.row}"
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One row of a user's file."""
+
+    fields: Mapping[str, Any]
+    origin: Origin
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One turn. ``train`` is True when its content is to be learnt."""
+
+    role: Role
+    content: str
+    train: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """One training or test case.
+
+    Attributes:
+        id: Stable: a hash of the content, the same in every run and machine.
+        messages: At least one; the last one is the assistant's where there is a reference answer.
+        group: Examples with the same group never fall into two parts of a split.
+        origin: Where it comes from.
+        meta: Free fields carried along to predictions (for instance the user's own id).
+    """
+
+    id: str
+    messages: tuple[Message, ...]
+    group: str = ""
+    origin: Origin | None = None
+    meta: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def prompt(self) -> tuple[Message, ...]:
+        """Messages before the final assistant turn."""
+        return self.messages[:-1] if self.messages[-1].role == "assistant" else self.messages
+
+    @property
+    def reference(self) -> str | None:
+        """Text of the final assistant turn, None when there is none."""
+        last = self.messages[-1]
+        return last.content if last.role == "assistant" else None
+
+
+def content_id(messages: Sequence[Message]) -> str:
+    """Sixteen hex digits that depend on roles and contents only."""
+    text = json.dumps([[m.role, m.content] for m in messages], ensure_ascii=False)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+@dataclass(frozen=True, slots=True)
+class Dataset:
+    """Examples in three parts and the card that says how they came about."""
+
+    train: tuple[Example, ...]
+    dev: tuple[Example, ...]
+    test: tuple[Example, ...]
+    card: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """Token ids of one example in one model's chat format.
+
+    Attributes:
+        ids: Token ids, [T].
+        trained: [T]; ``trained[k]`` is True when token k is a target (it is predicted from the tokens before it).
+        example_id: Which example it renders.
+        weight: Weight of each of its targets in the loss.
+    """
+
+    ids: tuple[int, ...]
+    trained: tuple[bool, ...]
+    example_id: str = ""
+    weight: float = 1.0
+
+    def __post_init__(self) -> None:
+        if len(self.ids) != len(self.trained):
+            raise ValueError(f"{len(self.ids)} ids but {len(self.trained)} trained flags")
+        if self.trained and self.trained[0]:
+            raise ValueError("the first token cannot be a target: nothing precedes it")
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """What a model said to one prompt.
+
+    Attributes:
+        example_id: Which example.
+        text: Decoded answer without special tokens.
+        finish_reason: ``stop`` (end token or stop string) or ``length``.
+        prompt_tokens: Tokens of the prompt as rendered (prefix not counted).
+        completion_tokens: Tokens generated, end token included.
+        logprobs: Log-probability of each generated token under the distribution it was drawn from at temperature 1.
+    """
+
+    example_id: str
+    text: str
+    finish_reason: Literal["stop", "length"]
+    prompt_tokens: int
+    completion_tokens: int
+    logprobs: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """A measured number with its 95% bootstrap interval over n samples."""
+
+    value: float
+    low: float
+    high: float
+    n: int
+
+    def as_dict(self) -> dict[str, float | int]:
+        """The form used in ``report.json``."""
+        return {"value": self.value, "low": self.low, "high": self.high, "n": self.n}
