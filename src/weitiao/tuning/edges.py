@@ -30,15 +30,6 @@ class EdgeLoss(NamedTuple):
     nll: Tensor
 
 
-def _chunk_gradient(
-    logits: Tensor, log_sum: Tensor, at: Tensor, token: Tensor, weight: Tensor
-) -> Tensor:
-    """d total / d logits of a chunk [u, V]: the softmax scaled by the parent's weight, less the targets."""
-    parent_weight = logits.new_zeros(len(logits)).index_add_(0, at, weight)
-    grad = logits.sub_(log_sum[:, None]).exp_().mul_(parent_weight[:, None])
-    return grad.view(-1).index_add_(0, at * grad.shape[1] + token, -weight).view_as(grad)
-
-
 class _HeadLoss(torch.autograd.Function):
     @staticmethod
     def forward(  # type: ignore[override]
@@ -59,13 +50,21 @@ class _HeadLoss(torch.autograd.Function):
         for start in range(0, len(hidden), step):
             part = hidden[start : start + step]
             edges = torch.nonzero((at >= start) & (at < start + step))[:, 0]
-            local, targets = at[edges] - start, token[edges]
-            logits = F.linear(part, head, bias).float()
-            log_sum = torch.logsumexp(logits, dim=-1)
-            nll[edges] = log_sum[local] - logits[local, targets]
+            local, targets, own = at[edges] - start, token[edges], weight[edges]
+            logits = F.linear(part, head, bias)
+            log_probs = torch.log_softmax(logits, dim=-1, dtype=torch.float32)
+            nll[edges] = -log_probs[local, targets]
             if grad_hidden is None and grad_head is None and grad_bias is None:
                 continue
-            grad = _chunk_gradient(logits, log_sum, local, targets, weight[edges])
+            # d total / d logits = softmax scaled by the parent's weight, less the targets
+            scale = own.new_zeros(len(part)).index_add_(0, local, own)[:, None]
+            if grad_head is None and grad_bias is None and grad_hidden is not None:
+                pushed = (log_probs.exp_().to(head.dtype) @ head).float().mul_(scale)
+                pushed.index_add_(0, local, head[targets].float().mul_(-own[:, None]))
+                grad_hidden[start : start + step] = pushed
+                continue
+            grad = log_probs.exp_().mul_(scale)
+            grad.view(-1).index_add_(0, local * grad.shape[1] + targets, -own)
             if grad_bias is not None:
                 grad_bias += grad.sum(0)
             grad = grad.to(head.dtype)
