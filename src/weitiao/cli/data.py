@@ -1,0 +1,65 @@
+"""``weitiao data``: look at the samples of a recipe, or write its dataset."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from weitiao.cli import shell
+from weitiao.cli.options import Out, RecipePath, Sets
+
+app = typer.Typer(no_args_is_help=True, help="Look at the samples of a recipe, or write its dataset.")
+
+
+class Part(StrEnum):
+    """Part of a dataset."""
+
+    train = "train"
+    dev = "dev"
+    test = "test"
+
+
+@app.command("show")
+def show(
+    recipe: RecipePath,
+    number: Annotated[int, typer.Option("-n", min=1, help="How many samples.")] = 3,
+    part: Annotated[Part, typer.Option("--part", help="Which part.")] = Part.train,
+    plain: Annotated[bool, typer.Option("--plain", help="Text with marks instead of colours.")] = False,
+    ids: Annotated[bool, typer.Option("--ids", help="Token ids too.")] = False,
+    sets: Sets = None,
+) -> None:
+    """Show samples token by token as the model sees them, what is learnt in colour."""
+    import weitiao
+    from weitiao.chat import show as coloured
+    from weitiao.chat import show_plain
+
+    samples, chat_format = weitiao.preview(recipe, sets=tuple(sets or ()), part=part.value, n=number)
+    console = shell.output()
+    if not samples:
+        console.print(f"the {part.value} part is empty")
+    for index, (example, rendered) in enumerate(samples, start=1):
+        targets = sum(rendered.trained)
+        head = f"{part.value} {index}  {example.id}  {len(rendered)} tokens, {targets} learnt"
+        console.print(head + (f"  ({example.origin})" if example.origin else ""), style="bold", markup=False)
+        if plain:
+            typer.echo(show_plain(rendered, chat_format, ids=ids))
+        else:
+            console.print(coloured(rendered, chat_format, ids=ids))
+        console.print()
+
+
+@app.command("prepare")
+def prepare(context: typer.Context, recipe: RecipePath, out: Out, sets: Sets = None) -> None:
+    """Write the dataset of a recipe (train, dev, test and the card), without a model."""
+    from weitiao.data import prepare as prepare_data
+    from weitiao.data import save
+    from weitiao.recipe import load_recipe
+
+    resolved = load_recipe(recipe, tuple(sets or ()))
+    dataset = prepare_data(resolved.value, root=resolved.root)
+    save(dataset, Path(out))
+    counts = ", ".join(f"{name} {len(getattr(dataset, name)):,}" for name in ("train", "dev", "test"))
+    shell.output().print(f"{counts} -> {out}", soft_wrap=True, highlight=False)

@@ -1,0 +1,66 @@
+"""``weitiao run``: the whole way from a recipe to a report."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import typer
+
+from weitiao.cli import shell
+from weitiao.cli.options import Out, RecipePath, Resume, Sets
+
+
+def run(
+    context: typer.Context, recipe: RecipePath, out: Out, sets: Sets = None, resume: Resume = False
+) -> None:
+    """Prepare the data, train, and measure before and after, as the recipe says."""
+    import weitiao
+
+    here = shell.of(context)
+    here.resumable("run", recipe, out, sets or ())
+    result = weitiao.run(recipe, out=out, sets=tuple(sets or ()), resume=resume, console=here.progress())
+    print_report(result.report)
+    console = shell.output()
+    console.print(f"adapter  {result.out / 'adapter'}", soft_wrap=True, highlight=False)
+    console.print(f"report   {result.out / 'report.html'}", soft_wrap=True, highlight=False)
+
+
+def print_report(report: dict[str, Any], part: str = "test") -> None:
+    """Print the table of metrics before and after, with their 95% intervals."""
+    from rich.table import Table
+
+    metrics = report.get("metrics") or {}
+    before = (metrics.get("before") or {}).get(part) or {}
+    after = (metrics.get("after") or {}).get(part) or {}
+    names = list(dict.fromkeys([*after, *before]))
+    if not names:
+        shell.output().print("no metrics: there are no test samples")
+        return
+    counts = {number["n"] for number in [*before.values(), *after.values()]}
+    samples = f" ({counts.pop():,} samples)" if len(counts) == 1 else ""
+    table = Table(
+        title=f"{part}{samples}, 95% interval in brackets", title_justify="left", title_style="bold"
+    )
+    table.add_column("metric")
+    for column in ("before", "after"):
+        table.add_column(column, justify="right", no_wrap=True)
+    table.add_column("change", justify="right")
+    for name in names:
+        table.add_row(name, _cell(before.get(name)), _cell(after.get(name)), _change(before, after, name))
+    shell.output().print(table)
+    for note in report.get("notes") or ():
+        shell.output().print(f"note: {note}", style="yellow", markup=False, highlight=False)
+
+
+def _cell(number: dict[str, float] | None) -> str:
+    if number is None:
+        return "-"
+    return f"{number['value']:.3f} [dim]\\[{number['low']:.3f}, {number['high']:.3f}][/dim]"
+
+
+def _change(before: dict[str, Any], after: dict[str, Any], name: str) -> str:
+    if name not in before or name not in after:
+        return ""
+    change = after[name]["value"] - before[name]["value"]
+    colour = "green" if change > 0 else "red" if change < 0 else "dim"
+    return f"[{colour}]{change:+.3f}[/{colour}]"

@@ -1,0 +1,137 @@
+"""Samples that are too long: an error that names them, or a counted cut.
+
+The tokenizer is not known here; it comes in as ``count_tokens``.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+from weitiao.errors import DataError, collect
+from weitiao.types import Example, Message, content_id
+
+Truncate = Literal["error", "left", "right"]
+CountTokens = Callable[[Example], int]
+
+
+@dataclass(frozen=True)
+class Fit:
+    """One example against the limit.
+
+    Attributes:
+        example: As it goes on, cut where that was allowed and needed.
+        tokens: Length of that example, rendered.
+        limit: Most tokens a sample may have.
+        cut: Characters that were taken out of its last user message.
+    """
+
+    example: Example
+    tokens: int
+    limit: int
+    cut: int = 0
+
+    @property
+    def fits(self) -> bool:
+        """Whether it is within the limit."""
+        return self.tokens <= self.limit
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """All examples within the limit, and what that took.
+
+    Attributes:
+        examples: In the order they came.
+        cuts: The fits that were cut.
+    """
+
+    examples: tuple[Example, ...]
+    cuts: tuple[Fit, ...]
+
+
+def make_fitter(
+    count_tokens: CountTokens, limit: int, truncate: Truncate = "error"
+) -> Callable[[Example], Fit]:
+    """A function that measures one example and cuts it if need be and allowed.
+
+    Args:
+        count_tokens: Tokens of the whole rendered example, answer included.
+        limit: Most tokens a sample may have.
+        truncate: ``left`` takes characters from the beginning of the last user message, ``right`` from its
+            end; at least one character stays, and the answer is never cut.
+    """
+
+    def fitter(example: Example) -> Fit:
+        tokens = count_tokens(example)
+        if tokens <= limit or truncate == "error":
+            return Fit(example, tokens, limit)
+        return _cut(example, count_tokens, limit, truncate) or Fit(example, tokens, limit)
+
+    return fitter
+
+
+def _cut(example: Example, count_tokens: CountTokens, limit: int, side: Truncate) -> Fit | None:
+    """The longest rest that fits, None where even one character is too much."""
+    place = max((k for k, m in enumerate(example.messages) if m.role == "user"), default=None)
+    if place is None:
+        return None
+    text = example.messages[place].content
+
+    def fit(keep: int) -> Fit:
+        rest = text[len(text) - keep :] if side == "left" else text[:keep]
+        shorter = _with_content(example, place, rest)
+        return Fit(shorter, count_tokens(shorter), limit, cut=len(text) - keep)
+
+    low, high = 1, len(text)  # `low` may fit, `high` does not
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (middle, high) if fit(middle).fits else (low, middle)
+    result = fit(low)
+    return result if result.fits else None
+
+
+def _with_content(example: Example, place: int, content: str) -> Example:
+    messages = list(example.messages)
+    messages[place] = Message(messages[place].role, content, messages[place].train)
+    return dataclasses.replace(example, messages=tuple(messages), id=content_id(messages))
+
+
+def fit_all(examples: Iterable[Example], fitter: Callable[[Example], Fit]) -> Fitted:
+    """All examples through a fitter.
+
+    Raises:
+        DataError: All samples that remain too long.
+    """
+    fits = [fitter(example) for example in examples]
+    too_long = [f for f in fits if not f.fits]
+    if too_long:
+        raise _too_long(too_long)
+    return Fitted(tuple(f.example for f in fits), tuple(f for f in fits if f.cut))
+
+
+def fit(
+    examples: Iterable[Example], count_tokens: CountTokens, limit: int, truncate: Truncate = "error"
+) -> Fitted:
+    """All examples within ``limit`` tokens.
+
+    Raises:
+        DataError: All samples that are too long; with truncate left or right, those no cut can make fit.
+    """
+    return fit_all(examples, make_fitter(count_tokens, limit, truncate))
+
+
+def _too_long(fits: list[Fit]) -> DataError:
+    limit = fits[0].limit
+    longest = max(f.tokens for f in fits)
+    count = f"{len(fits)} sample is" if len(fits) == 1 else f"{len(fits)} samples are"
+    return DataError(
+        collect(
+            [f"{f.example.origin or f.example.id}: {f.tokens} tokens" for f in fits],
+            what=f"{count} longer than {limit} tokens (prompt and answer together)",
+        ),
+        remedy=f"raise data.max_length to {longest} if the base allows it, or set data.truncate: left "
+        "or right to cut the prompt (an answer that is too long by itself is never cut)",
+    )

@@ -1,0 +1,180 @@
+"""Files of records: json, jsonl, csv, tsv, xlsx, parquet.
+
+`read` finds the file, its format (by extension) and its encoding, and yields one `Record` a row. All
+bad rows of a file are collected and raised as one `DataError` when its end is reached.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from weitiao.config import Source
+from weitiao.data.encoding import find_encoding
+from weitiao.data.problems import Problems, nearest
+from weitiao.data.read_json import Row, json_items, json_lines
+from weitiao.data.read_table import csv_rows, parquet_rows, xlsx_rows
+from weitiao.errors import DataError
+from weitiao.types import Origin, Record
+
+FIELD_LIMIT = 1_000_000  # characters of one field
+_TEXT_FORMATS = (".json", ".jsonl", ".ndjson", ".csv", ".tsv")
+FORMATS = (*_TEXT_FORMATS, ".xlsx", ".xlsm", ".parquet")
+
+
+class Reading(Iterator[Record]):
+    """The records of one source, one after the other, and what was found out on the way.
+
+    Attributes:
+        source: What was asked for.
+        path: The file.
+        encoding: Of a text file, else None.
+        sheet: Name of the sheet that is read, once reading has begun; None for other formats.
+        items: Name of the list inside an object that held the records, else None.
+        rows: Records yielded so far.
+        columns: Names of all fields seen so far, in order of appearance.
+    """
+
+    def __init__(self, source: Source, path: Path, encoding: str | None) -> None:
+        self.source = source
+        self.path = path
+        self.encoding = encoding
+        self.rows = 0
+        self._columns: dict[str, None] = {}
+        self._found: dict[str, Any] = {}
+        self._records = self._read()
+
+    def __next__(self) -> Record:
+        return next(self._records)
+
+    @property
+    def sheet(self) -> str | None:
+        return self._found.get("sheet")
+
+    @property
+    def label(self) -> str:
+        """File and sheet, as errors name them."""
+        return self.source.file if self.sheet is None else f'{self.source.file}, sheet "{self.sheet}"'
+
+    @property
+    def items(self) -> str | None:
+        return self._found.get("items")
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        return tuple(self._columns)
+
+    def sha256(self) -> str:
+        """Hash of the file's bytes, hex."""
+        with self.path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+
+    def _read(self) -> Iterator[Record]:
+        problems = Problems(self.source.file)
+        for number, fields in self._rows(problems):
+            fault = _bad_field(fields)
+            if fault:
+                problems.add(f"row {number}, {fault}")
+                continue
+            self.rows += 1
+            self._columns.update(dict.fromkeys(fields))
+            yield Record(fields, Origin(self.source.file, number, self.sheet))
+            if self.rows == self.source.limit:
+                break
+        if not self.rows and not problems:
+            problems.add("no records: expected at least one row (below the header row of a table)")
+        problems.raise_if_any()
+
+    def _rows(self, problems: Problems) -> Iterator[Row]:
+        suffix = self.path.suffix.lower()
+        if suffix in (".xlsx", ".xlsm"):
+            yield from xlsx_rows(self.path, self.source.sheet, problems, self._found)
+        elif suffix == ".parquet":
+            yield from parquet_rows(self.path, problems)
+        else:
+            with self.path.open(encoding=self.encoding, newline="") as stream:
+                if suffix == ".json":
+                    yield from json_items(stream, problems, self._found)
+                elif suffix in (".jsonl", ".ndjson"):
+                    yield from json_lines(stream, problems)
+                else:
+                    yield from csv_rows(stream, problems, delimiter="\t" if suffix == ".tsv" else ",")
+
+
+def read(source: Source, *, root: Path) -> Reading:
+    """Records of one source; the file is looked up relative to ``root``.
+
+    Args:
+        source: File, and where needed sheet, encoding and limit.
+        root: Folder of the recipe.
+
+    Returns:
+        An iterator over `Record` that also knows encoding, sheet and columns.
+
+    Raises:
+        DataError: At once if there is no such file or its format or encoding cannot be told; at the end of
+            the iteration with all bad rows.
+    """
+    path = _find(source.file, root)
+    suffix = path.suffix.lower()
+    is_text = suffix in _TEXT_FORMATS
+    if source.sheet is not None and suffix not in (".xlsx", ".xlsm"):
+        raise DataError(
+            f"{source.file}: `sheet` is for xlsx files only", remedy="take `sheet` out of the source"
+        )
+    if source.encoding is not None and not is_text:
+        raise DataError(
+            f"{source.file}: `encoding` is for text files only", remedy="take `encoding` out of the source"
+        )
+    encoding = find_encoding(path, name=source.file, given=source.encoding) if is_text else None
+    return Reading(source, path, encoding)
+
+
+def _find(file: str, root: Path) -> Path:
+    path = root / Path(file).expanduser()
+    if path.is_dir():
+        raise DataError(f"{file}: is a folder, expected a file", remedy="name the file inside it")
+    if not path.is_file():
+        there = [p.name for p in path.parent.iterdir()] if path.parent.is_dir() else []
+        folder = "" if path.parent.is_dir() else f" (there is no folder {path.parent} either)"
+        raise DataError(
+            f"{file}: no such file{folder}{nearest(path.name, there)}",
+            remedy="paths are relative to the recipe's folder",
+        )
+    if path.suffix.lower() not in FORMATS:
+        hint = (
+            "save it as .xlsx"
+            if path.suffix.lower() == ".xls"
+            else "convert it, or rename it if it is one of these"
+        )
+        raise DataError(
+            f"{file}: unknown file type {path.suffix!r}, expected one of {', '.join(FORMATS)}", remedy=hint
+        )
+    if path.stat().st_size == 0:
+        raise DataError(f"{file}: the file is empty (0 bytes)")
+    return path
+
+
+def _bad_field(fields: dict[str, Any]) -> str | None:
+    """What is wrong with a row's values: too long, or not text that can be written again."""
+    for name, value in fields.items():
+        if isinstance(value, bytes):
+            return f'column "{name}": bytes, expected text'
+        if isinstance(value, str):
+            if len(value) > FIELD_LIMIT:
+                return (
+                    f'column "{name}": {len(value):,} characters in one field, the limit is {FIELD_LIMIT:,}'
+                )
+            if not _is_writable(value):
+                return f'column "{name}": half a surrogate pair, which is no character'
+    return None
+
+
+def _is_writable(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

@@ -1,0 +1,74 @@
+"""The percentile bootstrap over samples, vectorised.
+
+A resample of N samples with replacement is a row of N counts that sum to N; its value follows from
+``counts @ pieces``. Legend: N samples, S pieces, R resamples.
+
+Source: Efron & Tibshirani 1993, chapter 13 (percentile interval); Koehn 2004 (paired, for BLEU).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from weitiao.types import Estimate
+
+Array = NDArray[np.float64]
+Combine = Callable[[Array, int], Mapping[str, Array]]
+_CELLS = 4_000_000  # counts held at once, 32 MB
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """Pieces of all samples under one metric, and how to get values from their sums.
+
+    Attributes:
+        pieces: [N, S].
+        combine: Sums [..., S] and N to values [...] by name.
+    """
+
+    pieces: Array
+    combine: Combine
+
+    def values(self) -> dict[str, float]:
+        """Values over all samples."""
+        return {k: float(v) for k, v in self.combine(self.pieces.sum(axis=0), len(self.pieces)).items()}
+
+
+def _draws(n: int, resamples: int, seed: int) -> Iterator[Array]:
+    """Blocks of resamples as counts, [<= R, N] each; the same for the same arguments."""
+    rng = np.random.default_rng(seed)
+    block = max(1, _CELLS // n)
+    for start in range(0, resamples, block):
+        rows = min(block, resamples - start)
+        index = rng.integers(n, size=(rows, n)) + n * np.arange(rows)[:, None]
+        yield np.bincount(index.ravel(), minlength=rows * n).reshape(rows, n).astype(np.float64)
+
+
+def resample(measured: list[Measured], *, resamples: int, seed: int) -> list[dict[str, Array]]:
+    """Values of every resample, [R] by name for each of ``measured``, all from the same resamples.
+
+    Args:
+        measured: Metrics over the same N samples; the same draw is used for all, so that
+            differences between two of them are paired.
+        resamples: R.
+        seed: Seed of the draw.
+    """
+    n = len(measured[0].pieces)
+    blocks: list[list[Mapping[str, Array]]] = [[] for _ in measured]
+    for counts in _draws(n, resamples, seed):
+        for found, m in zip(blocks, measured, strict=True):
+            found.append(m.combine(counts @ m.pieces, n))
+    return [{name: np.concatenate([b[name] for b in found]) for name in found[0]} for found in blocks]
+
+
+def estimate(value: float, resampled: Array, n: int) -> Estimate:
+    """The 2.5th and 97.5th percentile of ``resampled`` [R] around ``value``.
+
+    The interval is widened to contain the value where a skewed statistic or rounding would leave it outside.
+    """
+    low, high = np.percentile(resampled, [2.5, 97.5])
+    return Estimate(value, min(float(low), value), max(float(high), value), n)

@@ -1,0 +1,158 @@
+"""Answers and log-probabilities of test examples, for the report."""
+
+from __future__ import annotations
+
+import dataclasses
+import random
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from torch import Tensor
+
+from weitiao.chat import ChatFormat
+from weitiao.config import DecodeConfig
+from weitiao.infer.bar import progress_bar
+from weitiao.infer.batches import answer
+from weitiao.infer.positions import check_lengths
+from weitiao.infer.score import LogProb, score_references
+from weitiao.tuning.tuned import Tuned
+from weitiao.types import Example
+
+
+@dataclasses.dataclass(frozen=True)
+class Answers:
+    """What one model said to N examples.
+
+    Attributes:
+        texts: [N] answers.
+        own: [N] log-probability summary of the model's own answer.
+        references: [N] log-probability summary of the reference.
+    """
+
+    texts: list[str]
+    own: list[LogProb | None]
+    references: list[LogProb]
+
+    def as_dict(self) -> list[dict[str, Any]]:
+        """JSON-able rows."""
+        return [
+            {"text": t, "logprob": None if o is None else o.as_dict(), "reference_logprob": r.as_dict()}
+            for t, o, r in zip(self.texts, self.own, self.references, strict=True)
+        ]
+
+    @classmethod
+    def from_dict(cls, rows: Sequence[Mapping[str, Any]]) -> Answers:
+        """Inverse of `as_dict`."""
+        return cls(
+            [r["text"] for r in rows],
+            [None if r["logprob"] is None else LogProb(**r["logprob"]) for r in rows],
+            [LogProb(**r["reference_logprob"]) for r in rows],
+        )
+
+
+def draw(examples: Sequence[Example], limit: int | None, seed: int) -> list[Example]:
+    """At most `limit` examples, a seeded draw in their order."""
+    if limit is None or len(examples) <= limit:
+        return list(examples)
+    chosen = sorted(random.Random(seed).sample(range(len(examples)), limit))
+    return [examples[n] for n in chosen]
+
+
+@torch.no_grad()
+def answer_examples(
+    tuned: Tuned,
+    format: ChatFormat,
+    examples: Sequence[Example],
+    decode: DecodeConfig,
+    *,
+    seed: int,
+    console: Console | None = None,
+    what: str = "answering",
+) -> Answers:
+    """Decode an answer to each example and score its reference.
+
+    Args:
+        tuned: The base with its method, or the base alone.
+        format: As the prompts are rendered for it.
+        examples: With a reference each.
+        decode: Decoding settings.
+        seed: Of the sampling.
+        console: For the progress bar; None is silent.
+        what: Heading of the bar.
+
+    Raises:
+        DataError: A prompt leaves no room for the answer.
+    """
+    tuned.eval()
+    prefix: Tensor | None = None if tuned.prefix is None else tuned.prefix.folded().detach()
+    prompts = [format.render_prompt(example.prompt) for example in examples]
+
+    def name(number: int) -> str:
+        return str(examples[number].origin or examples[number].id)
+
+    check_lengths(tuned.model, prompts, prefix=prefix, max_new_tokens=decode.max_new_tokens, name=name)
+    texts, own = [""] * len(prompts), [None] * len(prompts)
+    with _bar(console) as bar:
+        task = bar.add_task(what, total=len(prompts))
+        for done in answer(tuned.model, prompts, prefix=prefix, format=format, config=decode, seed=seed):
+            for number, decoded in zip(done.numbers, done.generation.answers, strict=True):
+                texts[number], own[number] = decoded.text, LogProb.of(decoded.logprobs)  # type: ignore[call-overload]
+            bar.advance(task, len(done.numbers))
+    rendered = [format.render(example) for example in examples]
+    return Answers(texts, own, score_references(tuned, rendered, pad_id=format.pad_id))
+
+
+def answer_texts(tuned: Tuned, format: ChatFormat, examples: Sequence[Example], decode: DecodeConfig) -> list[str]:
+    """Answers only, for the dev metric."""
+    tuned.eval()
+    prefix = None if tuned.prefix is None else tuned.prefix.folded().detach()
+    prompts = [format.render_prompt(example.prompt) for example in examples]
+    texts = [""] * len(prompts)
+    for done in answer(tuned.model, prompts, prefix=prefix, format=format, config=decode):
+        for number, decoded in zip(done.numbers, done.generation.answers, strict=True):
+            texts[number] = decoded.text
+    return texts
+
+
+def _bar(console: Console | None) -> Progress:
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    return Progress(*columns, console=console, disable=console is None or console.quiet, transient=True)
+
+
+def prediction_rows(
+    examples: Sequence[Example], before: Answers | None, after: Answers
+) -> list[dict[str, Any]]:
+    """Rows of ``predictions.jsonl``.
+
+    Args:
+        examples: N examples.
+        before: Of the untouched base with the full prompt, or None.
+        after: Of the tuned model.
+    """
+
+    def side(answers: Answers | None, n: int) -> dict[str, Any] | None:
+        if answers is None:
+            return None
+        own = answers.own[n]
+        return {"text": answers.texts[n], "logprob": None if own is None else own.as_dict()}
+
+    return [
+        {
+            "id": example.id,
+            "prompt": "\n".join(m.content for m in example.prompt),
+            "messages": [{"role": m.role, "content": m.content} for m in example.prompt],
+            "reference": example.reference,
+            "before": side(before, n),
+            "after": side(after, n),
+            "reference_logprob": {
+                "before": None if before is None else before.references[n].as_dict(),
+                "after": after.references[n].as_dict(),
+            },
+            "origin": None if example.origin is None else dataclasses.asdict(example.origin),
+            "meta": dict(example.meta),
+        }
+        for n, example in enumerate(examples)
+    ]

@@ -1,0 +1,170 @@
+"""``weitiao eval`` and ``weitiao data show``: an adapter on other data, and samples as the model sees them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+from rich.console import Console
+
+from weitiao.chat import ChatFormat
+from weitiao.config import DataConfig, Recipe, Source, SplitConfig
+from weitiao.data import dataset_hash, prepare
+from weitiao.data import load as load_dataset
+from weitiao.errors import ConfigError, DataError
+from weitiao.evaluate import compare
+from weitiao.evaluate.metrics import METRICS
+from weitiao.evaluate.report import write_report
+from weitiao.infer.loaded import Loaded, open_adapter
+from weitiao.pipeline.answering import answer_examples, prediction_rows
+from weitiao.pipeline.files import versions, write_lines
+from weitiao.pipeline.opening import open_recipe
+from weitiao.pipeline.running import resolve
+from weitiao.recipe import dump
+from weitiao.tuning.prefix import DeepPrefix
+from weitiao.tuning.tuned import Tuned
+from weitiao.types import Dataset, Example, Rendered
+
+
+def preview(
+    recipe: str | Path | Recipe,
+    *,
+    sets: Sequence[str] = (),
+    part: Literal["train", "dev", "test"] = "train",
+    n: int = 3,
+) -> tuple[list[tuple[Example, Rendered]], ChatFormat]:
+    """The first samples of a part, rendered as they are trained.
+
+    Args:
+        recipe: A recipe file, or a recipe.
+        sets: ``a.b=c`` over the values of the file.
+        part: Which part.
+        n: How many.
+
+    Returns:
+        Examples with their tokens, and the format that rendered them.
+    """
+    opened = open_recipe(resolve(recipe, sets))
+    examples = getattr(opened.dataset, part)[:n]
+    return [(example, opened.format.render(example)) for example in examples], opened.format
+
+
+def evaluate_adapter(
+    adapter: str | Path,
+    data: str | Path,
+    *,
+    prompt: str | None = None,
+    response: str | None = None,
+    metrics: Sequence[str] | None = None,
+    before: bool = True,
+    out: str | Path | None = None,
+    base: str | None = None,
+    console: Console | None = None,
+) -> dict[str, Any]:
+    """Measure an adapter on a file of prompts with reference answers.
+
+    Args:
+        adapter: Folder of the adapter.
+        data: The file; its columns are those of the training data unless `prompt` and `response` say otherwise.
+            A file written by weitiao (``dataset/test.jsonl``) is taken as it is.
+        prompt: Column or template.
+        response: Column or template.
+        metrics: exact, bleu, rouge, accuracy; default: exact, bleu, rouge.
+        before: Also measure the base without the adapter, on the full prompt.
+        out: Folder for ``predictions.jsonl``, ``report.json`` and ``report.html``.
+        base: Folder or Hub id of the base; default: where it was in training.
+        console: For progress; None is silent.
+
+    Returns:
+        The report. It says how many of the examples the adapter was trained on.
+
+    Raises:
+        WeitiaoError: What is wrong with adapter or data.
+    """
+    chosen = tuple(metrics or ("exact", "bleu", "rouge"))
+    unknown = [m for m in chosen if m not in METRICS]
+    if unknown:
+        raise ConfigError(f"--metrics: unknown {unknown[0]!r}", remedy=f"choose from {', '.join(METRICS)}")
+    loaded = open_adapter(adapter, base=base)
+    dataset = _read(loaded, Path(data), prompt, response)
+    examples, config = list(dataset.test), loaded.decode_config()
+    prefix = None if loaded.prefix is None else DeepPrefix(loaded.prefix)
+    sides = {}
+    if before:
+        plain = loaded.answerer(adapter=False)
+        sides["before"] = answer_examples(
+            Tuned(plain.model, None), plain.format, examples, config, seed=0, console=console, what="base"
+        )
+    who = loaded.answerer()
+    tuned = Tuned(who.model, None if prefix is None else prefix.to(who.model.device))
+    after = answer_examples(tuned, who.format, examples, config, seed=0, console=console, what="adapter")
+    earlier = sides.get("before")
+    references = [e.reference or "" for e in examples]
+    comparison = compare(None if earlier is None else earlier.texts, after.texts, references, chosen)
+    rows = prediction_rows(examples, earlier, after)
+    report = {
+        "name": f"{loaded.config.get('name', 'adapter')} on {Path(data).name}",
+        **comparison.as_report(),
+        "method": loaded.config["method"],
+        "train": {k: None for k in ("seconds", "steps", "samples", "tokens_rendered", "tokens_computed", "peak_memory_bytes")},
+        "adapter": {"parameters": loaded.describe()["parameters"], "bytes": _size(Path(adapter))},
+        "base": loaded.base.describe(),
+        "data": {"sha256": dataset_hash(dataset), "train": 0, "dev": 0, "test": len(examples)},
+        "versions": versions(),
+        "seed": 0,
+    }
+    note = _seen(Path(adapter), examples)
+    report["notes"] = [*report["notes"], *note]
+    if out is None:
+        return report
+    folder = Path(out)
+    write_lines(folder / "predictions.jsonl", rows)
+    text = dump(_as_recipe(loaded, Path(data), prompt, response))
+    return write_report(folder, report, predictions=rows, history=[], card=dataset.card, recipe_yaml=text)
+
+
+def _as_recipe(loaded: Loaded, data: Path, prompt: str | None, response: str | None) -> Recipe:
+    known = loaded.config["data"]
+    section = DataConfig(
+        train=(Source(file=str(data)),),
+        test=(Source(file=str(data)),),
+        prompt=prompt or known["prompt"],
+        response=response or known["response"],
+        system=known.get("system"),
+        split=SplitConfig(),
+    )
+    return Recipe(data=section)
+
+
+def _read(loaded: Loaded, data: Path, prompt: str | None, response: str | None) -> Dataset:
+    """The file as the test part of a data set."""
+    if prompt is None and response is None and _is_ours(data):
+        whole = load_dataset(data.parent)
+        examples = getattr(whole, data.stem)
+        return Dataset((), (), tuple(examples), whole.card)
+    recipe = _as_recipe(loaded, data, prompt, response)
+    prepared = prepare(recipe, root=Path.cwd())
+    if not prepared.test:
+        raise DataError(f"{data} holds no example", remedy="give a file with rows")
+    return Dataset((), (), prepared.test, prepared.card)
+
+
+def _is_ours(data: Path) -> bool:
+    return data.stem in ("train", "dev", "test") and data.suffix == ".jsonl" and (data.parent / "card.json").is_file()
+
+
+def _size(folder: Path) -> int:
+    return sum(f.stat().st_size for f in folder.glob("*.safetensors"))
+
+
+def _seen(adapter: Path, examples: Sequence[Example]) -> list[str]:
+    """A warning when the run's own training part is beside the adapter and shares prompts with the examples."""
+    folder = adapter.resolve().parent / "dataset"
+    if not (folder / "train.jsonl").is_file():
+        return []
+    trained = {tuple((m.role, m.content) for m in e.prompt) for e in load_dataset(folder).train}
+    seen = sum(tuple((m.role, m.content) for m in e.prompt) in trained for e in examples)
+    if not seen:
+        return []
+    return [f"{seen} of {len(examples)} prompts were in the training part: on these the score is a training score"]

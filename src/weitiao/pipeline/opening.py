@@ -1,0 +1,168 @@
+"""From a resolved recipe to everything a run needs: base, format, data set, method."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import torch
+
+from weitiao.chat import Absorbed, ChatFormat, common_beginning, make_format
+from weitiao.config import BaseConfig, FullConfig, InitText, PrefixConfig, Recipe
+from weitiao.data import make_fitter, prepare
+from weitiao.errors import ConfigError, ModelError
+from weitiao.models.load import Base, has_bfloat16, load_base
+from weitiao.recipe import Resolved
+from weitiao.tuning.prefix import DeepPrefix, PrefixShape, Start, initial, keys_and_values, start_from
+from weitiao.tuning.tuned import Tuned
+from weitiao.tuning.tuned import prepare as prepare_model
+from weitiao.types import Dataset, Rendered
+
+_DEFAULT_LENGTH = 64  # of a prefix that starts from no text
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A recipe with its base and data.
+
+    Attributes:
+        recipe: The recipe.
+        base: The untouched base.
+        whole: Chat format of the base.
+        format: The same, without the beginning that the prefix stands for.
+        dataset: Examples in three parts, and their card.
+        start: What the prefix starts from; None for other methods.
+    """
+
+    recipe: Recipe
+    base: Base
+    whole: ChatFormat
+    format: ChatFormat
+    dataset: Dataset
+    start: Start | None
+
+    def rendered(self, part: Literal["train", "dev", "test"]) -> list[Rendered]:
+        """The samples of a part as they are trained."""
+        return [self.format.render(example) for example in getattr(self.dataset, part)]
+
+
+def compute_dtype(recipe: Recipe) -> Literal["float32", "bfloat16"]:
+    """Precision in which the base is held: frozen weights follow ``train.precision``, trained ones are float32."""
+    if isinstance(recipe.method, FullConfig) or recipe.train.precision == "float32":
+        return "float32"
+    return "bfloat16" if recipe.train.precision == "bfloat16" or has_bfloat16() else "float32"
+
+
+def open_recipe(resolved: Resolved[Recipe]) -> Opened:
+    """Load the base, build the data set, find what the prefix starts from.
+
+    Raises:
+        WeitiaoError: Whatever is wrong with base, data or recipe.
+    """
+    recipe = resolved.value
+    if recipe.train.threads:
+        torch.set_num_threads(recipe.train.threads)
+    base = load_base(_located(recipe, resolved.root), dtype=compute_dtype(recipe))
+    prepare_model(base.model)
+    whole = make_format(recipe.format, base.tokenizer)
+    room = _room(recipe, base)
+    fitter = make_fitter(lambda example: len(whole.render(example)), room, recipe.data.truncate)
+    dataset = prepare(recipe, root=resolved.root, fitter=fitter)
+    start = _start(recipe, whole, dataset)
+    format = Absorbed(whole, start.absorbed) if start is not None and start.absorbed else whole
+    return Opened(recipe, base, whole, format, dataset, start)
+
+
+def _located(recipe: Recipe, root: Path) -> BaseConfig:
+    """Section ``base`` with a relative folder taken from the recipe's own folder where it exists there."""
+    folder = root / recipe.base.path
+    if not Path(recipe.base.path).is_absolute() and folder.is_dir():
+        return recipe.base.model_copy(update={"path": str(folder)})
+    return recipe.base
+
+
+def _room(recipe: Recipe, base: Base) -> int:
+    """Tokens a sample may have: what the recipe says, within what the base can take beside the prefix.
+
+    Raises:
+        ConfigError: `data.max_length` is more than the base can take.
+    """
+    limit = base.max_positions
+    taken = recipe.method.length if isinstance(recipe.method, PrefixConfig) else 0
+    taken = 0 if taken == "auto" else taken
+    wanted = recipe.data.max_length
+    if limit is None:
+        return wanted or 2**31
+    if taken >= limit:
+        raise ConfigError(
+            f"method.length: a prefix of {taken} leaves no room, the base takes {limit} positions",
+            remedy="choose a shorter prefix",
+        )
+    if wanted is not None and wanted > limit - taken:
+        raise ConfigError(
+            f"data.max_length: {wanted} tokens are more than the base can take: {limit} positions less {taken} of the "
+            "prefix",
+            remedy=f"set data.max_length to {limit - taken} or less",
+        )
+    return wanted or limit - taken
+
+
+def _start(recipe: Recipe, format: ChatFormat, dataset: Dataset) -> Start | None:
+    """Which text the prefix starts from.
+
+    Raises:
+        ConfigError: `init: template`, but the training prompts have no common beginning.
+    """
+    method = recipe.method
+    if not isinstance(method, PrefixConfig):
+        return None
+    length = None if method.length == "auto" else method.length
+    if isinstance(method.init, InitText):
+        return start_from(format.encode_text(method.init.text), length, absorb=False)
+    if method.init != "template":
+        return Start((), (), "")
+    common = common_beginning([format.render(example) for example in dataset.train])
+    if not common:
+        raise ConfigError(
+            "method.init: the training prompts share no beginning to start the prefix from",
+            remedy="set method.init to {text: ...}, zeros or random, or begin data.prompt with a fixed instruction",
+        )
+    return start_from(common, length, absorb=method.absorb)
+
+
+def attach(opened: Opened) -> Tuned:
+    """The base with the recipe's method attached, before the first step."""
+    recipe, model = opened.recipe, opened.base.model
+    method = recipe.method
+    if isinstance(method, FullConfig):
+        return Tuned(model, None, trains_base=True)
+    if opened.start is None:
+        raise ModelError(f"method.kind {method.kind} is not known")
+    torch.manual_seed(recipe.seed)
+    if opened.start.ids:
+        start = keys_and_values(model, opened.start.ids).cpu()
+    else:
+        length = _DEFAULT_LENGTH if method.length == "auto" else method.length
+        start = initial(str(method.init), PrefixShape.of(model.config, length), seed=recipe.seed)
+    prefix = DeepPrefix(
+        start,
+        projection=method.projection,
+        dropout=method.dropout,
+        random_projection=method.projection is not None and method.init == "random",
+    )
+    return Tuned(model, prefix.to(next(model.parameters()).device))
+
+
+def notes(opened: Opened) -> list[str]:
+    """Sentences the user should read before a run: what was filled, cut, absorbed."""
+    found = [*opened.dataset.card.get("warnings", ())]
+    start = opened.start
+    if start is not None and start.note:
+        found.append(f"method.length: {start.note}")
+    if start is not None and start.absorbed:
+        text = opened.whole.decode(start.absorbed)
+        found.append(f"{len(start.absorbed)} tokens that all prompts begin with went into the prefix: {text[:60]!r}")
+    return found
+
+

@@ -1,0 +1,274 @@
+"""``weitiao.run``: from a recipe to a proven adapter."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from weitiao.chat import ChatFormat
+from weitiao.config import PrefixConfig, Recipe
+from weitiao.data import dataset_hash, save
+from weitiao.errors import DataError
+from weitiao.evaluate import compare, score
+from weitiao.evaluate.report import write_report
+from weitiao.pipeline.answering import Answers, answer_examples, answer_texts, draw, prediction_rows
+from weitiao.pipeline.files import claim, versions, write_json, write_lines, write_text
+from weitiao.pipeline.opening import Opened, attach, notes, open_recipe
+from weitiao.recipe import Resolved, dump, load_recipe
+from weitiao.train.fit import FitResult, fit
+from weitiao.tuning.adapter import TENSORS, save_adapter
+from weitiao.tuning.tuned import Tuned
+from weitiao.types import Example, Rendered
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """A finished run.
+
+    Attributes:
+        report: What ``report.json`` holds.
+        out: The run folder.
+    """
+
+    report: dict[str, Any]
+    out: Path
+
+    @property
+    def adapter(self) -> Path:
+        """Folder of the adapter."""
+        return self.out / "adapter"
+
+
+def resolve(recipe: str | Path | Recipe, sets: Sequence[str] = ()) -> Resolved[Recipe]:
+    """A recipe file with its ``--set`` values, or a recipe made in Python (paths from the current folder)."""
+    if isinstance(recipe, Recipe):
+        if sets:
+            raise ValueError("`sets` go with a recipe file; change a Recipe with model_copy(update=...)")
+        return Resolved(recipe, {}, Path.cwd(), Path("recipe.yaml"))
+    return load_recipe(Path(recipe), tuple(sets))
+
+
+def run(
+    recipe: str | Path | Recipe,
+    *,
+    out: str | Path,
+    sets: Sequence[str] = (),
+    resume: bool = False,
+    console: Console | None = None,
+) -> RunResult:
+    """Build the data set, train, and measure before and after.
+
+    Args:
+        recipe: A recipe file, or a recipe.
+        out: Run folder; must be empty or absent unless `resume`.
+        sets: ``a.b=c`` over the values of the file.
+        resume: Go on with an interrupted run.
+        console: For progress; None is silent.
+
+    Returns:
+        The report and the run folder with ``recipe.yaml``, ``dataset/``, ``adapter/``, ``checkpoints/``,
+        ``trainer_state.json``, ``predictions.jsonl``, ``report.json`` and ``report.html``.
+
+    Raises:
+        WeitiaoError: What is wrong and what to do; nothing is left half-written.
+    """
+    folder = Path(out)
+    resolved = resolve(recipe, sets)
+    claim(folder, resume=resume)
+    try:
+        opened = open_recipe(resolved)
+    except Exception:
+        if not resume and not any(folder.iterdir()):
+            folder.rmdir()
+        raise
+    return _Run(opened, folder, resume, console).go()
+
+
+@dataclass(frozen=True)
+class _Run:
+    """One run, stage by stage; each method is one stage of ``go``."""
+
+    opened: Opened
+    out: Path
+    resume: bool
+    console: Console | None
+
+    def go(self) -> RunResult:
+        recipe, opened = self.opened.recipe, self.opened
+        write_text(self.out / "recipe.yaml", dump(recipe))
+        save(opened.dataset, self.out / "dataset")
+        said = notes(opened)
+        self._say(said)
+        examples = draw(opened.dataset.test, recipe.evaluate.limit, recipe.seed)
+        train, dev = opened.rendered("train"), opened.rendered("dev")
+        before = self._before(examples)
+        tuned = attach(opened)
+        fitted = self._fit(tuned, train, dev)
+        after = self._answer(tuned, opened.format, examples, "after") if examples else None
+        return self._finish(tuned, fitted, examples, before, after, said)
+
+    def _say(self, lines: Sequence[str]) -> None:
+        if self.console is not None:
+            for line in lines:
+                self.console.print(f"note: {line}", style="yellow", markup=False, highlight=False)
+
+    def _before(self, examples: Sequence[Example]) -> Answers | None:
+        """The untouched base on the full prompt; kept in a file, so that a resumed run need not repeat it."""
+        if not self.opened.recipe.evaluate.before or not examples:
+            return None
+        kept = self.out / "before.json"
+        key = f"{dataset_hash(self.opened.dataset)} {self.opened.recipe.evaluate.model_dump_json()}"
+        if self.resume and kept.is_file():
+            stored = json.loads(kept.read_text(encoding="utf-8"))
+            if stored["key"] == key:
+                return Answers.from_dict(stored["answers"])
+        untouched = Tuned(self.opened.base.model, None)
+        answers = self._answer(untouched, self.opened.whole, examples, "before")
+        write_json(kept, {"key": key, "answers": answers.as_dict()})
+        return answers
+
+    def _answer(self, tuned: Tuned, format: ChatFormat, examples: Sequence[Example], when: str) -> Answers:
+        recipe = self.opened.recipe
+        return answer_examples(
+            tuned,
+            format,
+            examples,
+            recipe.evaluate.decode,
+            seed=recipe.seed,
+            console=self.console,
+            what=f"measuring {when}",
+        )
+
+    def _fit(self, tuned: Tuned, train: list[Rendered], dev: list[Rendered]) -> FitResult:
+        recipe, opened = self.opened.recipe, self.opened
+        if not train:
+            raise DataError("the training part is empty", remedy="give more rows or smaller dev and test shares")
+        return fit(
+            tuned,
+            train,
+            dev,
+            recipe.train,
+            seed=recipe.seed,
+            out=self.out,
+            resume=self.resume,
+            pad_id=opened.format.pad_id,
+            dev_score=self._dev_score(),
+            console=self.console,
+            state={
+                "base": opened.base.fingerprint,
+                "data": dataset_hash(opened.dataset),
+                "format": opened.format.fingerprint,
+                "method": recipe.method.model_dump(mode="json"),
+            },
+        )
+
+    def _dev_score(self) -> Callable[[Tuned], dict[str, float]] | None:
+        recipe = self.opened.recipe
+        metric = recipe.train.dev_metric
+        if metric == "loss":
+            return None
+        examples = draw(self.opened.dataset.dev, recipe.train.dev_samples, recipe.seed)
+        references = [e.reference or "" for e in examples]
+
+        def measure(tuned: Tuned) -> dict[str, float]:
+            texts = answer_texts(tuned, self.opened.format, examples, recipe.evaluate.decode)
+            values = score(texts, references, (metric,), bootstrap=100)
+            return {metric: next(e.value for name, e in values.items() if name.startswith(metric))}
+
+        return measure if examples else None
+
+    def _finish(
+        self,
+        tuned: Tuned,
+        fitted: FitResult,
+        examples: Sequence[Example],
+        before: Answers | None,
+        after: Answers | None,
+        said: Sequence[str],
+    ) -> RunResult:
+        opened, recipe = self.opened, self.opened.recipe
+        measured: dict[str, Any] = {"metrics": {"before": None, "after": {"test": {}}, "difference": None}}
+        rows: list[dict[str, Any]] = []
+        if after is not None:
+            references = [e.reference or "" for e in examples]
+            texts = None if before is None else before.texts
+            evaluate = recipe.evaluate
+            comparison = compare(texts, after.texts, references, evaluate.metrics, evaluate.bootstrap, recipe.seed)
+            measured = comparison.as_report()
+            rows = prediction_rows(examples, before, after)
+        write_lines(self.out / "predictions.jsonl", rows)
+        tensors = tuned.export()
+        save_adapter(self.out / "adapter", tensors, self._adapter_config(tuned, measured["metrics"]))
+        report = {
+            "name": recipe.name,
+            **measured,
+            "notes": [*said, *measured.get("notes", ())],
+            "method": recipe.method.model_dump(mode="json"),
+            "train": _train_facts(fitted),
+            "adapter": {
+                "parameters": sum(t.numel() for t in tensors.values()),
+                "bytes": (self.out / "adapter" / TENSORS).stat().st_size,
+            },
+            "base": opened.base.describe(),
+            "data": self._data_facts(),
+            "versions": versions(),
+            "seed": recipe.seed,
+        }
+        whole = write_report(
+            self.out,
+            report,
+            predictions=rows,
+            history=fitted.history,
+            card=opened.dataset.card,
+            recipe_yaml=dump(recipe),
+        )
+        return RunResult(whole, self.out)
+
+    def _data_facts(self) -> dict[str, Any]:
+        dataset = self.opened.dataset
+        counts = {part: len(getattr(dataset, part)) for part in ("train", "dev", "test")}
+        return {"sha256": dataset_hash(dataset), **counts}
+
+    def _adapter_config(self, tuned: Tuned, metrics: dict[str, Any]) -> dict[str, Any]:
+        opened, recipe = self.opened, self.opened.recipe
+        data = recipe.data
+        first = [*data.sources, *data.train][0]
+        mapping = {
+            "prompt": first.prompt or data.prompt,
+            "response": first.response or data.response,
+            "system": first.system or data.system,
+        }
+        start = opened.start
+        return {
+            "weitiao_version": versions()["weitiao"],
+            "name": recipe.name,
+            "base": opened.base.describe(),
+            "method": recipe.method.model_dump(mode="json"),
+            "position_start": tuned.position_start,
+            "length": tuned.position_start if isinstance(recipe.method, PrefixConfig) else None,
+            "absorbed": list(start.absorbed) if start is not None else [],
+            "format": opened.format.describe(),
+            "data": {**mapping, **self._data_facts()},
+            "metrics": metrics,
+            "decode": recipe.evaluate.decode.model_dump(mode="json"),
+            "seed": recipe.seed,
+            "versions": versions(),
+        }
+
+
+def _train_facts(fitted: FitResult) -> dict[str, Any]:
+    return {
+        "seconds": fitted.seconds,
+        "steps": fitted.steps,
+        "samples": fitted.samples,
+        "tokens_rendered": fitted.tokens_rendered,
+        "tokens_computed": fitted.tokens_computed,
+        "peak_memory_bytes": fitted.peak_memory_bytes,
+        "best": fitted.best,
+        "stopped_early": fitted.stopped_early,
+    }

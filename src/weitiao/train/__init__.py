@@ -1,0 +1,1 @@
+"""The training run. Heavy: import it where it is needed."""

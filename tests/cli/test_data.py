@@ -1,0 +1,61 @@
+"""``weitiao data``: samples shown, the dataset written."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from weitiao.types import Example, Message, Origin, Rendered
+
+
+class Letters:
+    """A chat format whose tokens are single characters."""
+
+    def decode(self, ids):
+        return "".join(map(chr, ids))
+
+
+@pytest.mark.parametrize("options", [(), ("--plain",), ("--ids",), ("--plain", "--ids")])
+def test_show(api, weitiao, recipe: Path, monkeypatch: pytest.MonkeyPatch, options: tuple[str, ...]) -> None:
+    shown: list[tuple[str, bool]] = []
+
+    def view(rendered, chat_format, *, ids=False):
+        shown.append((chat_format.decode(rendered.ids), ids))
+        return "the sample"
+
+    monkeypatch.setattr("weitiao.chat.show", view)
+    monkeypatch.setattr("weitiao.chat.show_plain", view)
+    example = Example(
+        "0123", (Message("user", "q"), Message("assistant", "a", True)), origin=Origin("f.csv", 7)
+    )
+    rendered = Rendered((113, 97), (False, True), "0123")
+    api.answers["render_preview"] = ([(example, rendered)], Letters())
+    done = weitiao("data", "show", recipe, "-n", 2, "--part", "test", *options, "--set", "seed=1")
+    assert done.exit_code == 0, done.stderr
+    _, args, kwargs = api.calls[0]
+    assert args == (recipe,)
+    assert kwargs == {"sets": ("seed=1",), "part": "test", "n": 2}
+    assert "test 1  0123  2 tokens, 1 learnt  (f.csv, row 7)" in done.stdout
+    assert "the sample" in done.stdout
+    assert shown == [("qa", "--ids" in options)]
+
+
+def test_show_of_an_empty_part(api, weitiao, recipe: Path) -> None:
+    api.answers["render_preview"] = ([], Letters())
+    done = weitiao("data", "show", recipe, "--part", "dev")
+    assert (done.exit_code, done.stdout) == (0, "the dev part is empty\n")
+
+
+def test_prepare(weitiao, recipe: Path, tmp_path: Path) -> None:
+    store = pytest.importorskip("weitiao.data.store")
+    rows = [{"q": f"问题{i}", "a": f"答{i}"} for i in range(40)]
+    text = "\n".join(json.dumps(row, ensure_ascii=False) for row in rows)
+    recipe.with_name("a.jsonl").write_text(text, encoding="utf-8")
+    done = weitiao("data", "prepare", recipe, "--out", tmp_path / "set")
+    assert done.exit_code == 0, done.stderr
+    dataset = store.load(tmp_path / "set")
+    counts = [len(dataset.train), len(dataset.dev), len(dataset.test)]
+    assert sum(counts) == 40
+    assert done.stdout.startswith("train {}, dev {}, test {} ->".format(*counts))
