@@ -23,7 +23,9 @@ help:  ## list the targets
 setup: $(DEV)  ## virtual environment with everything for development
 
 demo: $(RUNTIME)  ## the whole job on a small Excel file with the embedded base (no network after the install)
-	$(BIN)/weitiao run recipes/demo.yaml --out runs/demo
+	rm -rf runs/demo_classify runs/demo_keywords
+	$(BIN)/weitiao run recipes/demo_classify.yaml --out runs/demo_classify
+	$(BIN)/weitiao run recipes/demo_keywords.yaml --out runs/demo_keywords
 
 test: $(DEV)  ## all tests that need neither GPU nor network
 	$(TESTS)
@@ -42,9 +44,9 @@ format: $(DEV)  ## rewrite the code in the house style
 docs: $(DEV)  ## write the generated reference pages
 	$(BIN)/python -m weitiao.cli.reference
 
-bench: $(DEV)  ## training speed beside PEFT and the official script (slow)
+bench: $(DEV)  ## training speed beside PEFT and the official script: make bench DATA=... TOKENIZER=... (slow)
 	$(PIP) install -e '.[peers]'
-	$(BIN)/python benchmarks/train_vs_peers.py
+	$(BIN)/python benchmarks/train_vs_peers.py --data $(DATA) --tokenizer $(TOKENIZER) --json bench.json
 
 clean:  ## remove what the tools left behind (not the environment, not runs/)
 	rm -rf .pytest_cache .ruff_cache .hypothesis .import_linter_cache .coverage dist site

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
-from types import ModuleType, SimpleNamespace
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from typer.testing import CliRunner
 
+import weitiao
 from weitiao.cli import app
 
 
 class Api:
-    """Stands for ``weitiao.run`` and ``weitiao.infer.predict``; ``calls`` is what was asked."""
+    """Stands for the Python API; ``calls`` is what was asked, ``answers`` what it returns or raises."""
 
     def __init__(self) -> None:
         self.calls: list[tuple[str, tuple[Any, ...], dict[str, Any]]] = []
@@ -34,19 +34,15 @@ class Api:
 @pytest.fixture
 def api(monkeypatch: pytest.MonkeyPatch) -> Api:
     fake = Api()
-    run = ModuleType("weitiao.run")
-    for name in ("run", "render_preview", "load", "evaluate"):
-        setattr(run, name, fake.function(name))
-    predict = ModuleType("weitiao.infer.predict")
-    predict.predict_file = fake.function("predict_file")  # type: ignore[attr-defined]
-    monkeypatch.setitem(sys.modules, "weitiao.run", run)
-    monkeypatch.setitem(sys.modules, "weitiao.infer.predict", predict)
+    for name in ("run", "preview", "load", "evaluate_adapter", "predict_file"):
+        # Into the dictionary: asking the package for the old value would load torch.
+        monkeypatch.setitem(vars(weitiao), name, fake.function(name))
     return fake
 
 
 @pytest.fixture
-def weitiao():
-    """Call the command line: ``weitiao("run", "my.yaml")`` with ``exit_code``, ``stdout``, ``stderr``."""
+def command():
+    """Call the command line: ``command("run", "my.yaml")`` with ``exit_code``, ``stdout``, ``stderr``."""
 
     def call(*arguments: object, stdin: str = "") -> Any:
         return CliRunner().invoke(app, [str(a) for a in arguments], input=stdin, prog_name="weitiao")
@@ -63,7 +59,9 @@ def report() -> dict[str, Any]:
         "metrics": {
             "before": {"test": {"exact": estimate(0.1), "rouge_l": estimate(0.3)}},
             "after": {"test": {"exact": estimate(0.7), "rouge_l": estimate(0.25)}},
-        }
+            "difference": {"test": {"exact": estimate(0.6), "rouge_l": estimate(-0.05)}},
+        },
+        "notes": ["3 of 90 prompts [b] were in the training part"],
     }
 
 

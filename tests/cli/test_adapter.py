@@ -25,8 +25,8 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_table(weitiao, folder: Path) -> None:
-    done = weitiao("adapter", "show", folder)
+def test_table(command, folder: Path) -> None:
+    done = command("adapter", "show", folder)
     assert done.exit_code == 0, done.stderr
     rows = {line.split()[0]: " ".join(line.split()[1:]) for line in done.stdout.splitlines()}
     assert rows["base.path"] == "weitiao-tiny"
@@ -35,8 +35,8 @@ def test_table(weitiao, folder: Path) -> None:
     assert rows["tensors.kv"] == "F32 [2, 2, 1, 4, 8]"
 
 
-def test_json(weitiao, folder: Path) -> None:
-    plain = json.loads(weitiao("adapter", "show", folder, "--json").stdout)
+def test_json(command, folder: Path) -> None:
+    plain = json.loads(command("adapter", "show", folder, "--json").stdout)
     assert plain["method"] == {"kind": "prefix", "length": 4}
     assert plain["tensors"] == {"kv": "F32 [2, 2, 1, 4, 8]"}
 
@@ -54,10 +54,10 @@ def test_json(weitiao, folder: Path) -> None:
         ("adapter_model.safetensors", b"\x02" + bytes(7) + b"[]", "not a safetensors file"),
     ],
 )
-def test_broken_folders(weitiao, folder: Path, name: str, content: bytes | None, said: str) -> None:
+def test_broken_folders(command, folder: Path, name: str, content: bytes | None, said: str) -> None:
     path = folder / name
     path.unlink() if content is None else path.write_bytes(content)
-    done = weitiao("adapter", "show", folder)
+    done = command("adapter", "show", folder)
     assert done.exit_code == 2
     assert said in done.stderr
     assert done.stdout == ""

@@ -18,7 +18,7 @@ class Letters:
 
 
 @pytest.mark.parametrize("options", [(), ("--plain",), ("--ids",), ("--plain", "--ids")])
-def test_show(api, weitiao, recipe: Path, monkeypatch: pytest.MonkeyPatch, options: tuple[str, ...]) -> None:
+def test_show(api, command, recipe: Path, monkeypatch: pytest.MonkeyPatch, options: tuple[str, ...]) -> None:
     shown: list[tuple[str, bool]] = []
 
     def view(rendered, chat_format, *, ids=False):
@@ -31,8 +31,8 @@ def test_show(api, weitiao, recipe: Path, monkeypatch: pytest.MonkeyPatch, optio
         "0123", (Message("user", "q"), Message("assistant", "a", True)), origin=Origin("f.csv", 7)
     )
     rendered = Rendered((113, 97), (False, True), "0123")
-    api.answers["render_preview"] = ([(example, rendered)], Letters())
-    done = weitiao("data", "show", recipe, "-n", 2, "--part", "test", *options, "--set", "seed=1")
+    api.answers["preview"] = ([(example, rendered)], Letters())
+    done = command("data", "show", recipe, "-n", 2, "--part", "test", *options, "--set", "seed=1")
     assert done.exit_code == 0, done.stderr
     _, args, kwargs = api.calls[0]
     assert args == (recipe,)
@@ -42,18 +42,18 @@ def test_show(api, weitiao, recipe: Path, monkeypatch: pytest.MonkeyPatch, optio
     assert shown == [("qa", "--ids" in options)]
 
 
-def test_show_of_an_empty_part(api, weitiao, recipe: Path) -> None:
-    api.answers["render_preview"] = ([], Letters())
-    done = weitiao("data", "show", recipe, "--part", "dev")
+def test_show_of_an_empty_part(api, command, recipe: Path) -> None:
+    api.answers["preview"] = ([], Letters())
+    done = command("data", "show", recipe, "--part", "dev")
     assert (done.exit_code, done.stdout) == (0, "the dev part is empty\n")
 
 
-def test_prepare(weitiao, recipe: Path, tmp_path: Path) -> None:
+def test_prepare(command, recipe: Path, tmp_path: Path) -> None:
     store = pytest.importorskip("weitiao.data.store")
     rows = [{"q": f"问题{i}", "a": f"答{i}"} for i in range(40)]
     text = "\n".join(json.dumps(row, ensure_ascii=False) for row in rows)
     recipe.with_name("a.jsonl").write_text(text, encoding="utf-8")
-    done = weitiao("data", "prepare", recipe, "--out", tmp_path / "set")
+    done = command("data", "prepare", recipe, "--out", tmp_path / "set")
     assert done.exit_code == 0, done.stderr
     dataset = store.load(tmp_path / "set")
     counts = [len(dataset.train), len(dataset.dev), len(dataset.test)]

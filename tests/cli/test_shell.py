@@ -32,64 +32,64 @@ def test_nothing_heavy_is_loaded(code: str) -> None:
     assert done.stderr.strip() == "[]"
 
 
-def test_help_lists_the_commands_in_the_order_of_use(weitiao) -> None:
-    text = weitiao("--help").stdout
+def test_help_lists_the_commands_in_the_order_of_use(command) -> None:
+    text = command("--help").stdout
     names = ["run", "data", "predict", "chat", "eval", "adapter", "config", "pretrain", "version"]
     found = [line.split()[0] for line in text.partition("Commands:")[2].splitlines() if line.strip()]
     assert found == names
 
 
-def test_version(weitiao) -> None:
+def test_version(command) -> None:
     for arguments in (["version"], ["--version"]):
-        done = weitiao(*arguments)
+        done = command(*arguments)
         assert done.exit_code == 0
         assert done.stdout.startswith("weitiao ")
         assert "torch" in done.stdout
 
 
-def test_our_errors_are_a_message_and_exit_code_2(api, weitiao, recipe: Path) -> None:
+def test_our_errors_are_a_message_and_exit_code_2(api, command, recipe: Path) -> None:
     api.answers["run"] = DataError("orders.xlsx, row 3: [bold] no answer", remedy="Fill it in.")
-    done = weitiao("run", recipe, "--out", "o")
+    done = command("run", recipe, "--out", "o")
     assert done.exit_code == 2
     assert done.stdout == ""
     assert done.stderr == "error: orders.xlsx, row 3: [bold] no answer\n  -> Fill it in.\n"
 
 
 @pytest.mark.parametrize("place", [0, 4])
-def test_debug_shows_the_traceback_wherever_it_stands(api, weitiao, recipe: Path, place: int) -> None:
+def test_debug_shows_the_traceback_wherever_it_stands(api, command, recipe: Path, place: int) -> None:
     api.answers["run"] = DataError("broken")
     arguments = ["run", recipe, "--out", "o"]
-    done = weitiao(*arguments[:place], "--debug", *arguments[place:])
+    done = command(*arguments[:place], "--debug", *arguments[place:])
     assert done.exit_code == 2
     assert "Traceback" in done.stderr
     assert done.stderr.endswith("error: broken\n")
 
 
-def test_unexpected_errors_are_exit_code_1(api, weitiao, recipe: Path) -> None:
+def test_unexpected_errors_are_exit_code_1(api, command, recipe: Path) -> None:
     api.answers["run"] = KeyError("x")
-    done = weitiao("run", recipe, "--out", "o")
+    done = command("run", recipe, "--out", "o")
     assert done.exit_code == 1
     assert done.stderr.startswith("unexpected error: KeyError: 'x'\n")
     assert "--debug" in done.stderr
-    assert isinstance(weitiao("--debug", "run", recipe, "--out", "o").exception, KeyError)
+    assert isinstance(command("--debug", "run", recipe, "--out", "o").exception, KeyError)
 
 
-def test_interruption_says_how_to_go_on(api, weitiao, recipe: Path) -> None:
+def test_interruption_says_how_to_go_on(api, command, recipe: Path) -> None:
     api.answers["run"] = KeyboardInterrupt()
-    done = weitiao("run", recipe, "--out", "my runs", "--set", "train.epochs=2")
+    done = command("run", recipe, "--out", "my runs", "--set", "train.epochs=2")
     assert done.exit_code == 130
     assert f"weitiao run {recipe} --out 'my runs' --set train.epochs=2 --resume" in done.stderr
 
 
-def test_wrong_usage_is_exit_code_2(weitiao) -> None:
-    assert weitiao("nonsense").exit_code == 2
-    assert weitiao("run").exit_code == 2
+def test_wrong_usage_is_exit_code_2(command) -> None:
+    assert command("nonsense").exit_code == 2
+    assert command("run").exit_code == 2
 
 
-def test_quiet_silences_progress(api, weitiao, recipe: Path, result) -> None:
+def test_quiet_silences_progress(api, command, recipe: Path, result) -> None:
     api.answers["run"] = result
-    weitiao("run", recipe, "--out", "o", "--quiet")
-    weitiao("run", recipe, "--out", "o")
+    command("run", recipe, "--out", "o", "--quiet")
+    command("run", recipe, "--out", "o")
     assert [kwargs["console"].quiet for _, _, kwargs in api.calls] == [True, False]
     assert all(kwargs["console"].stderr for _, _, kwargs in api.calls)
 

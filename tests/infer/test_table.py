@@ -16,7 +16,7 @@ from weitiao.data.read import read
 from weitiao.errors import DataError
 from weitiao.infer.table import write_table
 
-# Surrogates cannot be written at all. Line ends inside cells are kept by every format but are tested with "\n".
+# Half surrogates cannot be written at all.
 TEXT = st.text(st.characters(exclude_categories=("Cs", "Cc"), include_characters="\n\t"), max_size=12)
 
 
@@ -66,6 +66,6 @@ def test_json_is_json(tmp_path: Path) -> None:
 def test_what_cannot_be_written_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"\.parquet.*expected one of"):
         write_table(tmp_path / "out.parquet", ["a"], [])
-    with pytest.raises(DataError, match='row 3, column "a".*32767'):
+    with pytest.raises(DataError, match=r'row 3, column "a".*32767'):
         write_table(tmp_path / "out.xlsx", ["a"], [{"a": ""}, {"a": "x" * 32_768}])
     assert not list(tmp_path.iterdir())

@@ -24,8 +24,10 @@ class Handle(Protocol):
         """A text as the conversation the adapter was trained on: its template, its system message."""
         ...
 
-    def stream(self, prompt: Sequence[Message], *, adapter: bool = True, **decode: Any) -> Iterator[str]:
-        """Answer a conversation piece by piece."""
+    def stream(
+        self, prompt: Sequence[Message], *, adapter: bool = True, system: str | None = None, **decode: Any
+    ) -> Iterator[str]:
+        """Answer a conversation piece by piece; an empty ``system`` adds no system message."""
         ...
 
 
@@ -144,7 +146,7 @@ class Conversation:
 
     def _speak(self, messages: Sequence[Message], *, adapter: bool) -> str:
         pieces: list[str] = []
-        for piece in self.handle.stream(messages, adapter=adapter, **self.settings):
+        for piece in self.handle.stream(messages, adapter=adapter, system="", **self.settings):
             pieces.append(piece)
             typer.echo(piece, nl=False)
         typer.echo()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+import sys
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -44,21 +46,17 @@ def predict(
     ] = False,
 ) -> None:
     """Answer every row of a file. Started again after an interruption, it goes on where it stopped."""
-    import shlex
-    import sys
-
     import weitiao
 
     here = shell.of(context)
     here.resume = shlex.join(["weitiao", *sys.argv[1:]])
-    given: dict[str, Any] = {
-        "batch_size": batch_size,
-        "max_new_tokens": max_new_tokens,
-        "temperature": temperature,
-        "top_p": top_p,
-        "stop": tuple(stop) if stop else None,
-    }
-    given = {name: value for name, value in given.items() if value is not None}
+    given = _given(
+        batch_size=batch_size,
+        max_new_tokens=max_new_tokens,
+        temperature=temperature,
+        top_p=top_p,
+        stop=tuple(stop or ()) or None,
+    )
     loaded = weitiao.load(adapter, base=base) if given else None
     summary = weitiao.predict_file(
         adapter,
@@ -75,6 +73,11 @@ def predict(
     )
     facts = ", ".join(f"{name.replace('_', ' ')} {_said(value)}" for name, value in summary.items())
     shell.output().print(f"{target}: {facts}", soft_wrap=True, highlight=False, markup=False)
+
+
+def _given(**settings: Any) -> dict[str, Any]:
+    """The decoding settings that were named on the command line."""
+    return {name: value for name, value in settings.items() if value is not None}
 
 
 def _said(value: object) -> str:

@@ -44,9 +44,9 @@ def print_report(report: dict[str, Any], part: str = "test") -> None:
     table.add_column("metric")
     for column in ("before", "after"):
         table.add_column(column, justify="right", no_wrap=True)
-    table.add_column("change", justify="right")
+    table.add_column("change", justify="right", no_wrap=True)
     for name in names:
-        table.add_row(name, _cell(before.get(name)), _cell(after.get(name)), _change(before, after, name))
+        table.add_row(name, _cell(before.get(name)), _cell(after.get(name)), _change(metrics, part, name))
     shell.output().print(table)
     for note in report.get("notes") or ():
         shell.output().print(f"note: {note}", style="yellow", markup=False, highlight=False)
@@ -58,9 +58,11 @@ def _cell(number: dict[str, float] | None) -> str:
     return f"{number['value']:.3f} [dim]\\[{number['low']:.3f}, {number['high']:.3f}][/dim]"
 
 
-def _change(before: dict[str, Any], after: dict[str, Any], name: str) -> str:
-    if name not in before or name not in after:
+def _change(metrics: dict[str, Any], part: str, name: str) -> str:
+    """The paired difference; in colour where its interval leaves out zero."""
+    number = ((metrics.get("difference") or {}).get(part) or {}).get(name)
+    if number is None:
         return ""
-    change = after[name]["value"] - before[name]["value"]
-    colour = "green" if change > 0 else "red" if change < 0 else "dim"
-    return f"[{colour}]{change:+.3f}[/{colour}]"
+    colour = "green" if number["low"] > 0 else "red" if number["high"] < 0 else "default"
+    interval = f"[dim]\\[{number['low']:+.3f}, {number['high']:+.3f}][/dim]"
+    return f"[{colour}]{number['value']:+.3f}[/{colour}] {interval}"

@@ -57,6 +57,8 @@ def resample(measured: list[Measured], *, resamples: int, seed: int) -> list[dic
         resamples: R.
         seed: Seed of the draw.
     """
+    if not measured:  # every metric that was asked for does not apply
+        return []
     n = len(measured[0].pieces)
     blocks: list[list[Mapping[str, Array]]] = [[] for _ in measured]
     for counts in _draws(n, resamples, seed):

@@ -262,7 +262,8 @@ def open_adapter(
         path: The folder.
         base: Folder or Hub id of the base. Default: where it was in training.
         device: auto, cpu, cuda, ...
-        dtype: Precision of the base. Default: what the machine does best.
+        dtype: Precision of the base. Default: float32 where it was trained in float32, else what the machine
+            does best.
 
     Raises:
         AdapterError: The folder is damaged, or belongs to another base or chat format.
@@ -270,9 +271,15 @@ def open_adapter(
     """
     folder = Path(path)
     config = read_config(folder)
+    missing = [key for key in ("base", "method", "format") if key not in config]
+    if missing:
+        raise AdapterError(
+            f"{folder} is damaged: its configuration lacks {', '.join(missing)}",
+            remedy="train again or restore the folder",
+        )
     tensors = read_tensors(folder, config)
     section = BaseConfig.model_validate(
-        {"path": base or config["base"]["path"], "device": device, "dtype": dtype or "auto"}
+        {"path": base or config["base"]["path"], "device": device, "dtype": dtype or _trained_in(config)}
     )
     opened = load_base(section)
     check_base(config, opened.describe(), folder)
@@ -282,6 +289,11 @@ def open_adapter(
         return Loaded(opened, format, None, config)
     prefix = prefix_of(tensors, opened.model, folder).to(opened.model.device)
     return Loaded(opened, format, prefix, config)
+
+
+def _trained_in(config: Mapping[str, Any]) -> Dtype:
+    """float32 stays float32, so that the answers are those of the report; bfloat16 is up to the machine."""
+    return "float32" if config.get("dtype") == "float32" else "auto"
 
 
 def restored_format(config: Mapping[str, Any], tokenizer: Any, folder: Path) -> ChatFormat:

@@ -1,1 +1,3 @@
+"""Base models: loading them, and training the tokenizer of a new one."""
 
+from __future__ import annotations

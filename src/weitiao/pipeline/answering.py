@@ -14,7 +14,6 @@ from torch import Tensor
 
 from weitiao.chat import ChatFormat
 from weitiao.config import DecodeConfig
-from weitiao.infer.bar import progress_bar
 from weitiao.infer.batches import answer
 from weitiao.infer.positions import check_lengths
 from weitiao.infer.score import LogProb, score_references
@@ -61,6 +60,30 @@ def draw(examples: Sequence[Example], limit: int | None, seed: int) -> list[Exam
     return [examples[n] for n in chosen]
 
 
+def check_answers(
+    model: Any, format: ChatFormat, examples: Sequence[Example], max_new_tokens: int, *, length: int = 0
+) -> None:
+    """Refuse prompts that leave no room for the longest answer.
+
+    Args:
+        model: The base.
+        format: As the prompts are rendered.
+        examples: Whose prompts.
+        max_new_tokens: Longest answer in tokens.
+        length: Of the prefix in front of them, in tokens.
+
+    Raises:
+        DataError: All prompts that are too long.
+    """
+    prompts = [format.render_prompt(example.prompt) for example in examples]
+    prefix = torch.empty(0, 2, 0, length, 0) if length else None
+
+    def name(number: int) -> str:
+        return str(examples[number].origin or examples[number].id)
+
+    check_lengths(model, prompts, prefix=prefix, max_new_tokens=max_new_tokens, name=name)
+
+
 @torch.no_grad()
 def answer_examples(
     tuned: Tuned,
@@ -89,11 +112,8 @@ def answer_examples(
     tuned.eval()
     prefix: Tensor | None = None if tuned.prefix is None else tuned.prefix.folded().detach()
     prompts = [format.render_prompt(example.prompt) for example in examples]
-
-    def name(number: int) -> str:
-        return str(examples[number].origin or examples[number].id)
-
-    check_lengths(tuned.model, prompts, prefix=prefix, max_new_tokens=decode.max_new_tokens, name=name)
+    length = 0 if prefix is None else prefix.shape[3]
+    check_answers(tuned.model, format, examples, decode.max_new_tokens, length=length)
     texts, own = [""] * len(prompts), [None] * len(prompts)
     with _bar(console) as bar:
         task = bar.add_task(what, total=len(prompts))
@@ -105,7 +125,9 @@ def answer_examples(
     return Answers(texts, own, score_references(tuned, rendered, pad_id=format.pad_id))
 
 
-def answer_texts(tuned: Tuned, format: ChatFormat, examples: Sequence[Example], decode: DecodeConfig) -> list[str]:
+def answer_texts(
+    tuned: Tuned, format: ChatFormat, examples: Sequence[Example], decode: DecodeConfig
+) -> list[str]:
     """Answers only, for the dev metric."""
     tuned.eval()
     prefix = None if tuned.prefix is None else tuned.prefix.folded().detach()

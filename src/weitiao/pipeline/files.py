@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import platform
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,35 @@ from typing import Any
 import weitiao
 from weitiao.errors import ConfigError, TrainError
 
-_PACKAGES = ("torch", "transformers", "tokenizers", "accelerate", "numpy", "sacrebleu", "rouge-chinese", "jieba")
+_PACKAGES = (
+    "torch",
+    "transformers",
+    "tokenizers",
+    "accelerate",
+    "numpy",
+    "sacrebleu",
+    "rouge-chinese",
+    "jieba",
+)
+
+
+@contextlib.contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Turn what the system says against writing a file into an error of ours.
+
+    Args:
+        path: What is being written, for the message.
+
+    Raises:
+        TrainError: It cannot be written (disk full, no permission).
+    """
+    try:
+        yield
+    except OSError as error:
+        raise TrainError(
+            f"{path} cannot be written: {error.strerror or error}",
+            remedy="make room or choose another --out, then run again with --resume",
+        ) from error
 
 
 def write_text(path: Path, text: str) -> None:
@@ -24,16 +53,14 @@ def write_text(path: Path, text: str) -> None:
         TrainError: It cannot be written (disk full, no permission).
     """
     fresh = path.with_name(f".{path.name}.new")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        fresh.write_text(text, encoding="utf-8")
-        os.replace(fresh, path)
-    except OSError as error:
-        fresh.unlink(missing_ok=True)
-        raise TrainError(
-            f"{path} cannot be written: {error.strerror or error}",
-            remedy="make room or choose another --out, then run again with --resume",
-        ) from error
+    with writing(path):
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            fresh.write_text(text, encoding="utf-8")
+            os.replace(fresh, path)
+        finally:
+            with contextlib.suppress(OSError):
+                fresh.unlink(missing_ok=True)
 
 
 def write_json(path: Path, value: Any) -> None:
@@ -62,7 +89,9 @@ def claim(out: Path, *, resume: bool) -> None:
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise ConfigError(f"--out {out} cannot be made: {error.strerror}", remedy="choose another folder") from error
+        raise ConfigError(
+            f"--out {out} cannot be made: {error.strerror}", remedy="choose another folder"
+        ) from error
 
 
 def versions() -> dict[str, str]:

@@ -107,7 +107,17 @@ def evaluate_adapter(
         "name": f"{loaded.config.get('name', 'adapter')} on {Path(data).name}",
         **comparison.as_report(),
         "method": loaded.config["method"],
-        "train": {k: None for k in ("seconds", "steps", "samples", "tokens_rendered", "tokens_computed", "peak_memory_bytes")},
+        "train": {
+            k: None
+            for k in (
+                "seconds",
+                "steps",
+                "samples",
+                "tokens_rendered",
+                "tokens_computed",
+                "peak_memory_bytes",
+            )
+        },
         "adapter": {"parameters": loaded.describe()["parameters"], "bytes": _size(Path(adapter))},
         "base": loaded.base.describe(),
         "data": {"sha256": dataset_hash(dataset), "train": 0, "dev": 0, "test": len(examples)},
@@ -151,7 +161,11 @@ def _read(loaded: Loaded, data: Path, prompt: str | None, response: str | None) 
 
 
 def _is_ours(data: Path) -> bool:
-    return data.stem in ("train", "dev", "test") and data.suffix == ".jsonl" and (data.parent / "card.json").is_file()
+    return (
+        data.stem in ("train", "dev", "test")
+        and data.suffix == ".jsonl"
+        and (data.parent / "card.json").is_file()
+    )
 
 
 def _size(folder: Path) -> int:
@@ -167,4 +181,6 @@ def _seen(adapter: Path, examples: Sequence[Example]) -> list[str]:
     seen = sum(tuple((m.role, m.content) for m in e.prompt) in trained for e in examples)
     if not seen:
         return []
-    return [f"{seen} of {len(examples)} prompts were in the training part: on these the score is a training score"]
+    return [
+        f"{seen} of {len(examples)} prompts were in the training part: on these the score is a training score"
+    ]

@@ -11,7 +11,7 @@ import torch
 from weitiao.chat import Absorbed, ChatFormat, common_beginning, make_format
 from weitiao.config import BaseConfig, FullConfig, InitText, PrefixConfig, Recipe
 from weitiao.data import make_fitter, prepare
-from weitiao.errors import ConfigError, ModelError
+from weitiao.errors import ConfigError, DataError, ModelError, collect
 from weitiao.models.load import Base, has_bfloat16, load_base
 from weitiao.recipe import Resolved
 from weitiao.tuning.prefix import DeepPrefix, PrefixShape, Start, initial, keys_and_values, start_from
@@ -42,6 +42,14 @@ class Opened:
     dataset: Dataset
     start: Start | None
 
+    @property
+    def prefix_length(self) -> int:
+        """Virtual tokens in front of every sample, 0 for other methods."""
+        method = self.recipe.method
+        if self.start is None or not isinstance(method, PrefixConfig):
+            return 0
+        return len(self.start.ids) or (_DEFAULT_LENGTH if method.length == "auto" else method.length)
+
     def rendered(self, part: Literal["train", "dev", "test"]) -> list[Rendered]:
         """The samples of a part as they are trained."""
         return [self.format.render(example) for example in getattr(self.dataset, part)]
@@ -66,12 +74,14 @@ def open_recipe(resolved: Resolved[Recipe]) -> Opened:
     base = load_base(_located(recipe, resolved.root), dtype=compute_dtype(recipe))
     prepare_model(base.model)
     whole = make_format(recipe.format, base.tokenizer)
-    room = _room(recipe, base)
+    room = _room(recipe, base, whole)
     fitter = make_fitter(lambda example: len(whole.render(example)), room, recipe.data.truncate)
     dataset = prepare(recipe, root=resolved.root, fitter=fitter)
     start = _start(recipe, whole, dataset)
     format = Absorbed(whole, start.absorbed) if start is not None and start.absorbed else whole
-    return Opened(recipe, base, whole, format, dataset, start)
+    opened = Opened(recipe, base, whole, format, dataset, start)
+    _check_room(opened)
+    return opened
 
 
 def _located(recipe: Recipe, root: Path) -> BaseConfig:
@@ -82,15 +92,47 @@ def _located(recipe: Recipe, root: Path) -> BaseConfig:
     return recipe.base
 
 
-def _room(recipe: Recipe, base: Base) -> int:
+def _taken(recipe: Recipe, format: ChatFormat) -> int:
+    """Virtual tokens as far as they are known before the data are: a shared beginning is not."""
+    method = recipe.method
+    if not isinstance(method, PrefixConfig):
+        return 0
+    if method.length != "auto":
+        return method.length
+    if isinstance(method.init, InitText):
+        return len(format.encode_text(method.init.text))
+    return 0 if method.init == "template" else _DEFAULT_LENGTH
+
+
+def _check_room(opened: Opened) -> None:
+    """A shared beginning that is not taken out of the samples comes on top of them.
+
+    Raises:
+        DataError: Samples that then need more positions than the base has.
+    """
+    limit, length = opened.base.max_positions, opened.prefix_length
+    if limit is None or opened.start is None or not opened.start.ids or opened.start.absorbed:
+        return
+    examples = [e for part in ("train", "dev", "test") for e in getattr(opened.dataset, part)]
+    sizes = [(len(opened.whole.render(e)), e) for e in examples]
+    long = [f"{e.origin or e.id}: {n} tokens" for n, e in sizes if n + length > limit]
+    if long:
+        what = f"{len(long)} samples are longer than the {limit} positions of the base less {length} of the prefix"
+        raise DataError(
+            collect(long, what=what),
+            remedy=f"set data.max_length to {max(limit - length, 1)} and data.truncate to left or right, "
+            "or method.absorb to true",
+        )
+
+
+def _room(recipe: Recipe, base: Base, format: ChatFormat) -> int:
     """Tokens a sample may have: what the recipe says, within what the base can take beside the prefix.
 
     Raises:
         ConfigError: `data.max_length` is more than the base can take.
     """
     limit = base.max_positions
-    taken = recipe.method.length if isinstance(recipe.method, PrefixConfig) else 0
-    taken = 0 if taken == "auto" else taken
+    taken = _taken(recipe, format)
     wanted = recipe.data.max_length
     if limit is None:
         return wanted or 2**31
@@ -143,8 +185,9 @@ def attach(opened: Opened) -> Tuned:
     if opened.start.ids:
         start = keys_and_values(model, opened.start.ids).cpu()
     else:
-        length = _DEFAULT_LENGTH if method.length == "auto" else method.length
-        start = initial(str(method.init), PrefixShape.of(model.config, length), seed=recipe.seed)
+        start = initial(
+            str(method.init), PrefixShape.of(model.config, opened.prefix_length), seed=recipe.seed
+        )
     prefix = DeepPrefix(
         start,
         projection=method.projection,
@@ -162,7 +205,7 @@ def notes(opened: Opened) -> list[str]:
         found.append(f"method.length: {start.note}")
     if start is not None and start.absorbed:
         text = opened.whole.decode(start.absorbed)
-        found.append(f"{len(start.absorbed)} tokens that all prompts begin with went into the prefix: {text[:60]!r}")
+        found.append(
+            f"{len(start.absorbed)} tokens that all prompts begin with went into the prefix: {text[:60]!r}"
+        )
     return found
-
-

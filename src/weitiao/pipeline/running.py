@@ -13,11 +13,19 @@ from rich.console import Console
 from weitiao.chat import ChatFormat
 from weitiao.config import PrefixConfig, Recipe
 from weitiao.data import dataset_hash, save
-from weitiao.errors import DataError
+from weitiao.errors import ConfigError, DataError
 from weitiao.evaluate import compare, score
+from weitiao.evaluate.closed_set import find_closed_set
 from weitiao.evaluate.report import write_report
-from weitiao.pipeline.answering import Answers, answer_examples, answer_texts, draw, prediction_rows
-from weitiao.pipeline.files import claim, versions, write_json, write_lines, write_text
+from weitiao.pipeline.answering import (
+    Answers,
+    answer_examples,
+    answer_texts,
+    check_answers,
+    draw,
+    prediction_rows,
+)
+from weitiao.pipeline.files import claim, versions, write_json, write_lines, write_text, writing
 from weitiao.pipeline.opening import Opened, attach, notes, open_recipe
 from weitiao.recipe import Resolved, dump, load_recipe
 from weitiao.train.fit import FitResult, fit
@@ -81,12 +89,13 @@ def run(
     resolved = resolve(recipe, sets)
     claim(folder, resume=resume)
     try:
-        opened = open_recipe(resolved)
+        prepared = _Run(open_recipe(resolved), folder, resume, console)
+        prepared.check()
     except Exception:
         if not resume and not any(folder.iterdir()):
             folder.rmdir()
         raise
-    return _Run(opened, folder, resume, console).go()
+    return prepared.go()
 
 
 @dataclass(frozen=True)
@@ -98,19 +107,54 @@ class _Run:
     resume: bool
     console: Console | None
 
+    def check(self) -> None:
+        """Find before the first file is written what would only show after minutes.
+
+        Raises:
+            DataError: Nothing to train on, or prompts that leave no room for the longest answer.
+            ConfigError: A dev metric that these data do not have.
+        """
+        opened, recipe = self.opened, self.opened.recipe
+        if not opened.dataset.train:
+            raise DataError(
+                "the training part is empty", remedy="give more rows or smaller dev and test shares"
+            )
+        self._dev_score()
+        examples = self._scored()
+        if recipe.train.dev_metric != "loss":
+            examples += self._dev_examples()
+        limit = recipe.evaluate.decode.max_new_tokens
+        check_answers(opened.base.model, opened.format, examples, limit, length=opened.prefix_length)
+        if recipe.evaluate.before:
+            check_answers(opened.base.model, opened.whole, self._scored(), limit)
+
+    def _scored(self) -> list[Example]:
+        return draw(self.opened.dataset.test, self.opened.recipe.evaluate.limit, self.opened.recipe.seed)
+
+    def _dev_examples(self) -> list[Example]:
+        return draw(self.opened.dataset.dev, self.opened.recipe.train.dev_samples, self.opened.recipe.seed)
+
     def go(self) -> RunResult:
-        recipe, opened = self.opened.recipe, self.opened
-        write_text(self.out / "recipe.yaml", dump(recipe))
-        save(opened.dataset, self.out / "dataset")
+        opened = self.opened
+        train, dev = opened.rendered("train"), opened.rendered("dev")
+        is_known = self.resume and (self.out / "recipe.yaml").is_file()
+        if not is_known:
+            self._write_inputs()
         said = notes(opened)
         self._say(said)
-        examples = draw(opened.dataset.test, recipe.evaluate.limit, recipe.seed)
-        train, dev = opened.rendered("train"), opened.rendered("dev")
+        examples = self._scored()
         before = self._before(examples)
         tuned = attach(opened)
         fitted = self._fit(tuned, train, dev)
+        if is_known:  # only now it is certain that this recipe belongs to the run
+            self._write_inputs()
         after = self._answer(tuned, opened.format, examples, "after") if examples else None
         return self._finish(tuned, fitted, examples, before, after, said)
+
+    def _write_inputs(self) -> None:
+        write_text(self.out / "recipe.yaml", dump(self.opened.recipe))
+        with writing(self.out / "dataset"):
+            save(self.opened.dataset, self.out / "dataset")
 
     def _say(self, lines: Sequence[str]) -> None:
         if self.console is not None:
@@ -122,7 +166,7 @@ class _Run:
         if not self.opened.recipe.evaluate.before or not examples:
             return None
         kept = self.out / "before.json"
-        key = f"{dataset_hash(self.opened.dataset)} {self.opened.recipe.evaluate.model_dump_json()}"
+        key = self._before_key()
         if self.resume and kept.is_file():
             stored = json.loads(kept.read_text(encoding="utf-8"))
             if stored["key"] == key:
@@ -131,6 +175,12 @@ class _Run:
         answers = self._answer(untouched, self.opened.whole, examples, "before")
         write_json(kept, {"key": key, "answers": answers.as_dict()})
         return answers
+
+    def _before_key(self) -> str:
+        """All that the answers of the untouched base depend on."""
+        opened = self.opened
+        base = f"{opened.base.fingerprint} {opened.base.model.dtype} {opened.whole.fingerprint}"
+        return f"{dataset_hash(opened.dataset)} {base} {opened.recipe.seed} {opened.recipe.evaluate.model_dump_json()}"
 
     def _answer(self, tuned: Tuned, format: ChatFormat, examples: Sequence[Example], when: str) -> Answers:
         recipe = self.opened.recipe
@@ -146,8 +196,6 @@ class _Run:
 
     def _fit(self, tuned: Tuned, train: list[Rendered], dev: list[Rendered]) -> FitResult:
         recipe, opened = self.opened.recipe, self.opened
-        if not train:
-            raise DataError("the training part is empty", remedy="give more rows or smaller dev and test shares")
         return fit(
             tuned,
             train,
@@ -172,14 +220,21 @@ class _Run:
         metric = recipe.train.dev_metric
         if metric == "loss":
             return None
-        examples = draw(self.opened.dataset.dev, recipe.train.dev_samples, recipe.seed)
+        # on a few dev samples the labels may be no closed set; the share of right labels is exact match anyway
+        asked: Any = "exact" if metric == "accuracy" else metric
+        examples = self._dev_examples()
         references = [e.reference or "" for e in examples]
 
         def measure(tuned: Tuned) -> dict[str, float]:
             texts = answer_texts(tuned, self.opened.format, examples, recipe.evaluate.decode)
-            values = score(texts, references, (metric,), bootstrap=100)
-            return {metric: next(e.value for name, e in values.items() if name.startswith(metric))}
+            values = score(texts, references, (asked,), bootstrap=100)
+            return {metric: next(e.value for name, e in values.items() if name.startswith(asked))}
 
+        if metric == "accuracy" and examples and not (closed := find_closed_set(references)):
+            raise ConfigError(
+                f"train.dev_metric: accuracy needs answers that form a closed set, and {closed.reason}",
+                remedy="set train.dev_metric to loss or exact",
+            )
         return measure if examples else None
 
     def _finish(
@@ -198,12 +253,15 @@ class _Run:
             references = [e.reference or "" for e in examples]
             texts = None if before is None else before.texts
             evaluate = recipe.evaluate
-            comparison = compare(texts, after.texts, references, evaluate.metrics, evaluate.bootstrap, recipe.seed)
+            comparison = compare(
+                texts, after.texts, references, evaluate.metrics, evaluate.bootstrap, recipe.seed
+            )
             measured = comparison.as_report()
             rows = prediction_rows(examples, before, after)
         write_lines(self.out / "predictions.jsonl", rows)
         tensors = tuned.export()
-        save_adapter(self.out / "adapter", tensors, self._adapter_config(tuned, measured["metrics"]))
+        with writing(self.out / "adapter"):
+            save_adapter(self.out / "adapter", tensors, self._adapter_config(tuned, measured["metrics"]))
         report = {
             "name": recipe.name,
             **measured,
@@ -219,14 +277,15 @@ class _Run:
             "versions": versions(),
             "seed": recipe.seed,
         }
-        whole = write_report(
-            self.out,
-            report,
-            predictions=rows,
-            history=fitted.history,
-            card=opened.dataset.card,
-            recipe_yaml=dump(recipe),
-        )
+        with writing(self.out / "report.html"):
+            whole = write_report(
+                self.out,
+                report,
+                predictions=rows,
+                history=fitted.history,
+                card=opened.dataset.card,
+                recipe_yaml=dump(recipe),
+            )
         return RunResult(whole, self.out)
 
     def _data_facts(self) -> dict[str, Any]:
@@ -248,6 +307,7 @@ class _Run:
             "weitiao_version": versions()["weitiao"],
             "name": recipe.name,
             "base": opened.base.describe(),
+            "dtype": str(opened.base.model.dtype).removeprefix("torch."),
             "method": recipe.method.model_dump(mode="json"),
             "position_start": tuned.position_start,
             "length": tuned.position_start if isinstance(recipe.method, PrefixConfig) else None,

@@ -67,14 +67,13 @@ def writing(root: Path, step: int, *, needed: int) -> Iterator[Path]:
     target = root / f"checkpoint-{step}"
     partial = root / f".{target.name}{_PARTIAL}"
     try:
-        remove(partial)
+        shutil.rmtree(partial, ignore_errors=True)
         partial.mkdir(parents=True)
         yield partial
         files = {p.name: _digest(p) for p in sorted(partial.iterdir())}
         content = {"schema_version": SCHEMA_VERSION, "step": step, "files": files}
         (partial / COMPLETE).write_text(json.dumps(content, indent=1), "utf-8")
-        remove(target)
-        os.replace(partial, target)
+        _put(partial, target)
     except (OSError, RuntimeError) as error:  # torch and safetensors report a full disk as RuntimeErrors of their own
         shutil.rmtree(partial, ignore_errors=True)
         raise TrainError(
@@ -95,15 +94,24 @@ def _free(root: Path) -> str:
         return "?"
 
 
+def _set_aside(folder: Path) -> Path:
+    """Take a folder's name away; what is left is swept some time."""
+    doomed = folder.with_name(f".{folder.name}.old{_PARTIAL}")
+    shutil.rmtree(doomed, ignore_errors=True)
+    if folder.exists():
+        os.replace(folder, doomed)
+    return doomed
+
+
+def _put(partial: Path, target: Path) -> None:
+    doomed = _set_aside(target)
+    os.replace(partial, target)
+    shutil.rmtree(doomed, ignore_errors=True)
+
+
 def remove(folder: Path) -> None:
     """Delete a checkpoint; one that is half deleted has lost its name first."""
-    if not folder.exists():
-        return
-    doomed = folder if folder.name.endswith(_PARTIAL) else folder.with_name(f".{folder.name}.old{_PARTIAL}")
-    if doomed != folder:
-        shutil.rmtree(doomed, ignore_errors=True)
-        os.replace(folder, doomed)
-    shutil.rmtree(doomed)
+    shutil.rmtree(_set_aside(folder), ignore_errors=True)
 
 
 def thin_out(root: Path, *, keep: int, best: int | None) -> None:

@@ -234,18 +234,19 @@ def _open(folder: Path, origin: Mapping[str, Any], resume: bool, console: Consol
         )
     checkpoint.sweep(folder)
     start = checkpoint.newest(folder)
-    damaged = [p.name for p in there if start is None or checkpoint.step_of(p) > checkpoint.step_of(start)]
-    if console is not None and (damaged or start):
-        skipped = f" ({', '.join(damaged)} damaged)" if damaged else ""
+    damaged = [p for p in there if start is None or checkpoint.step_of(p) > checkpoint.step_of(start)]
+    if start is not None:
+        saved = json.loads((start / RUN).read_text("utf-8"))["origin"]
+        if changed := checkpoint.differences(saved, origin):
+            raise TrainError(
+                collect(changed, what=f"{start} belongs to another run"),
+                remedy="resume with the recipe and the data of that run, or use another --out",
+            )
+    if console is not None and there:
+        skipped = f" ({', '.join(p.name for p in damaged)} damaged)" if damaged else ""
         console.print(f"resuming from {start.name if start else 'the beginning'}{skipped}", markup=False)
-    if start is None:
-        return None
-    saved = json.loads((start / RUN).read_text("utf-8"))["origin"]
-    if changed := checkpoint.differences(saved, origin):
-        raise TrainError(
-            collect(changed, what=f"{start} belongs to another run"),
-            remedy="resume with the recipe and the data of that run, or use another --out",
-        )
+    for path in damaged:
+        checkpoint.remove(path)  # it would count as one of the newest to keep
     return start
 
 

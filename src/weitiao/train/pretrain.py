@@ -202,6 +202,9 @@ def _rows(
 
     manifest = rows.prepare(recipe, tokenizer, out / "data", fingerprint, progress)
     note(f"rows: {manifest['train_rows']:,} x {manifest['row_tokens']} tokens, {manifest['train_tokens']}")
+    for part in manifest["train_tokens"]:
+        if not manifest["validation_rows"].get(part):
+            note(f"rows: too little held-out text of {part} for one row: it is not scored")
     return manifest
 
 

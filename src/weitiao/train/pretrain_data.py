@@ -53,17 +53,19 @@ class Encoder:
 
     def __call__(self, documents: Sequence[Text]) -> list[list[int]]:
         """Token ids of each document; running text becomes ``<|begin|>`` text ``<|end|>``."""
-        texts: list[str] = []
-        for document in documents:
-            if document.messages is None:
-                texts.append(document.text or "")
-            else:
-                texts.append(self.tokenizer.apply_chat_template(list(document.messages), tokenize=False))  # type: ignore[arg-type]
-        batch: list[list[int]] = self.tokenizer(texts, add_special_tokens=False, verbose=False)["input_ids"]  # type: ignore[assignment]
-        for document, ids in zip(documents, batch, strict=True):
-            if document.messages is None:
-                ids[:] = [self.begin, *ids, self.end]
-        return batch
+        batch: Any = self.tokenizer(
+            [self.render(d) for d in documents], add_special_tokens=False, verbose=False
+        )
+        return [
+            [self.begin, *ids, self.end] if document.messages is None else ids
+            for document, ids in zip(documents, batch["input_ids"], strict=True)
+        ]
+
+    def render(self, document: Text) -> str:
+        """Running text as it is, a dialogue through the chat template."""
+        if document.messages is None:
+            return document.text or ""
+        return str(self.tokenizer.apply_chat_template(list(document.messages), tokenize=False))
 
     def probe(self, document: Text, ids: list[int]) -> Probe | None:
         """The document as a probe, if it is a short dialogue that ends with a short answer."""

@@ -184,7 +184,7 @@ class WeitiaoTrainer(Trainer):
     # ---------------------------------------------------------------------- optimizer and schedule
 
     def create_optimizer(self, model: Any = None) -> torch.optim.Optimizer:
-        """AdamW over what trains; of a base's own weights only the matrices decay."""
+        """AdamW over what trains; biases and norms do not decay."""
         if self.optimizer is None:
             tensors = list(self.tuned.trainable().values())
             decays = [p for p in tensors if p.dim() > 1]
@@ -238,8 +238,9 @@ class WeitiaoTrainer(Trainer):
         was_training = self.tuned.training
         self.tuned.eval()
         try:
-            with unchanged_random_state(), self.interrupts.at_once(), torch.no_grad(), self.compute_loss_context_manager():
-                scores = {"loss": mean_loss(self.tuned, self._dev_batches)}
+            with unchanged_random_state(), self.interrupts.at_once(), torch.no_grad():
+                with self.compute_loss_context_manager():
+                    scores = {"loss": mean_loss(self.tuned, self._dev_batches)}
                 if name != "loss" and self.job.dev_score is not None:
                     scores |= self.job.dev_score(self.tuned)
         finally:

@@ -39,9 +39,13 @@ def save_adapter(folder: Path, tensors: Mapping[str, Tensor], config: Mapping[st
     full = {"schema_version": SCHEMA_VERSION, **config, "sha256": hashlib.sha256(data).hexdigest()}
     fresh = folder.with_name(f".{folder.name}.new")
     shutil.rmtree(fresh, ignore_errors=True)
-    fresh.mkdir(parents=True)
-    (fresh / TENSORS).write_bytes(data)
-    (fresh / CONFIG).write_text(json.dumps(full, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
+    try:
+        fresh.mkdir(parents=True)
+        (fresh / TENSORS).write_bytes(data)
+        (fresh / CONFIG).write_text(json.dumps(full, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
+    except BaseException:
+        shutil.rmtree(fresh, ignore_errors=True)
+        raise
     old = folder.with_name(f".{folder.name}.old")
     shutil.rmtree(old, ignore_errors=True)
     if folder.exists():
