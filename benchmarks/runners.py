@@ -6,10 +6,10 @@ import copy
 from typing import Any, Protocol
 
 import torch
-from sets import EOS, VOCAB
 from torch import Tensor
 from transformers import LlamaConfig, LlamaForCausalLM, Trainer, TrainingArguments
 
+from sets import EOS, VOCAB
 from weitiao.pack import pack
 from weitiao.tuning.prefix import DeepPrefix
 from weitiao.tuning.tuned import Tuned
@@ -129,7 +129,9 @@ class OurRunner:
         self.tuned = Tuned(base_model(dtype), DeepPrefix(copy.deepcopy(start)))
         self.tuned.train()
         self.cost = self.tuned.cost_model()
-        self.optimizer = torch.optim.AdamW(self.tuned.trainable().values(), lr=LEARNING_RATE, weight_decay=0.0)
+        self.optimizer = torch.optim.AdamW(
+            self.tuned.trainable().values(), lr=LEARNING_RATE, weight_decay=0.0
+        )
 
     def step(self, samples: list[Rendered]) -> tuple[float, int]:
         batch = pack(samples, mode=self.packing, row_tokens=self.row_tokens, cost=self.cost)

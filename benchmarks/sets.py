@@ -39,7 +39,9 @@ def _question_last(prompt: str, question: str) -> str:
 def _rows(data: Path, name: str) -> list[tuple[str, str]]:
     def read(file: str) -> list[dict[str, Any]]:
         text = (data / file).read_text(encoding="utf-8")
-        return [json.loads(line) for line in text.splitlines()] if file.endswith("jsonl") else json.loads(text)
+        return (
+            [json.loads(line) for line in text.splitlines()] if file.endswith("jsonl") else json.loads(text)
+        )
 
     if name == "keywords":
         return [(r["question_prompt"], r["query"]) for r in read("finance_keywords/keywords_train.json")]

@@ -29,9 +29,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
+
 from runners import OurRunner, PeftRunner, Runner
 from sets import NAMES, VOCAB, BenchSet, load
-from torch import Tensor
 
 BATCH = 16
 PREFIX = 128
@@ -74,7 +75,9 @@ def needed_operations(batch: BenchSet, steps: int, runner: OurRunner) -> float:
     return total / steps
 
 
-def measure(batch: BenchSet, dtype: torch.dtype, kinds: tuple[str, ...], steps: int, official_steps: int) -> dict[str, Any]:
+def measure(
+    batch: BenchSet, dtype: torch.dtype, kinds: tuple[str, ...], steps: int, official_steps: int
+) -> dict[str, Any]:
     """Alternate the runners over the same steps; the first step of each warms up and is not counted."""
     runners = {kind: make_runner(kind, dtype, batch.official_length) for kind in kinds}
     seconds: dict[str, list[float]] = {kind: [] for kind in kinds}
@@ -93,7 +96,12 @@ def measure(batch: BenchSet, dtype: torch.dtype, kinds: tuple[str, ...], steps: 
                 computed[kind].append(tokens)
     ours = runners["ours"]
     assert isinstance(ours, OurRunner)
-    row: dict[str, Any] = {"data": batch.name, "dtype": str(dtype).removeprefix("torch."), "method": "prefix", "steps": steps}
+    row: dict[str, Any] = {
+        "data": batch.name,
+        "dtype": str(dtype).removeprefix("torch."),
+        "method": "prefix",
+        "steps": steps,
+    }
     for kind in kinds:
         row[kind] = statistics.median(seconds[kind])
         row[f"{kind}_samples_per_second"] = BATCH / row[kind]
@@ -133,7 +141,9 @@ def table(rows: list[dict[str, Any]], kinds: tuple[str, ...]) -> str:
     ]
     for r in rows:
         tokens = " / ".join(f"{r.get(f'{k}_tokens', 0):,.0f}" for k in kinds)
-        memory = " / ".join(f"{r[f'{k}_memory'] / 2**20:,.0f} MB" for k in ("ours", "peft") if f"{k}_memory" in r)
+        memory = " / ".join(
+            f"{r[f'{k}_memory'] / 2**20:,.0f} MB" for k in ("ours", "peft") if f"{k}_memory" in r
+        )
         lines.append(
             f"| {r['data']} | {r['dtype']} | {r['ours']:.3f} | {r.get('peft', math.nan):.2f} | {_ratio(r, 'peft')} "
             f"| {r.get('official', math.nan):.1f} | {_ratio(r, 'official')} | {tokens} | {memory or '-'} "
@@ -154,7 +164,9 @@ def _ratio(row: dict[str, Any], kind: str) -> str:
 
 
 def _options(arguments: list[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--data", type=Path, required=True, help="folder with the data sets")
     parser.add_argument("--tokenizer", type=Path, required=True, help="ChatGLM2's tokenizer.model")
     parser.add_argument("--sets", nargs="+", default=list(NAMES), choices=NAMES)
@@ -188,7 +200,11 @@ def main(arguments: list[str] | None = None, note: Callable[[str], None] = print
             rows.append(row)
             note(f"{name} {dtype}: " + ", ".join(f"{k} {row[k]:.3f} s" for k in kinds))
             if options.json:
-                about = {"machine": platform.processor() or platform.machine(), "threads": options.threads, "torch": torch.__version__}
+                about = {
+                    "machine": platform.processor() or platform.machine(),
+                    "threads": options.threads,
+                    "torch": torch.__version__,
+                }
                 options.json.write_text(json.dumps({"rows": rows, **about}, indent=2) + "\n")
     note(table(rows, kinds))
 

@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from bases import tiny_base
 from safetensors.torch import load_file, save_file
 
+from bases import tiny_base
 from weitiao.config import TrainConfig
 from weitiao.train.fit import FitResult, fit
 from weitiao.tuning.prefix import DeepPrefix, PrefixShape, initial
@@ -47,7 +47,9 @@ def samples(number: int, *, seed: int = 0, vocab: int = 97) -> list[Rendered]:
     return out
 
 
-def train(tuned: Tuned, out: Path, *, number: int = 22, dev: int = 6, seed: int = 5, **options: Any) -> FitResult:
+def train(
+    tuned: Tuned, out: Path, *, number: int = 22, dev: int = 6, seed: int = 5, **options: Any
+) -> FitResult:
     """A run over generated samples; options that `fit` has go to it, the others are the configuration."""
     torch.set_num_threads(1)
     own = {k: options.pop(k) for k in ("resume", "dev_score", "console", "state") if k in options}
@@ -62,7 +64,13 @@ def tensors(tuned: Tuned) -> dict[str, torch.Tensor]:
 
 # ------------------------------------------------------------------- processes that are killed
 
-KILLED_JOB: dict[str, Any] = {"epochs": 3, "micro_batch_size": 2, "save_steps": 2, "logging_steps": 2, "learning_rate": 0.05}
+KILLED_JOB: dict[str, Any] = {
+    "epochs": 3,
+    "micro_batch_size": 2,
+    "save_steps": 2,
+    "logging_steps": 2,
+    "learning_rate": 0.05,
+}
 
 
 def _before_call(target: str, number: int, action: Callable[[], None]) -> None:
@@ -83,7 +91,9 @@ def _before_call(target: str, number: int, action: Callable[[], None]) -> None:
     setattr(owner, name, counted)
 
 
-def _work(out: Path, method: str, resume: bool, at: tuple[str, int] | None, number: int, changes: dict[str, Any]) -> None:
+def _work(
+    out: Path, method: str, resume: bool, at: tuple[str, int] | None, number: int, changes: dict[str, Any]
+) -> None:
     if at is not None:
         _before_call(*at, lambda: os.kill(os.getpid(), number))
     tuned = model(method, dropout=0.1)

@@ -36,7 +36,9 @@ class Source(Section):
     """One file of records."""
 
     file: str = Field(description="json, jsonl, csv, tsv, xlsx or parquet.")
-    sheet: str | int | None = Field(None, description="Sheet name or number (0 = first); xlsx only. Default: first.")
+    sheet: str | int | None = Field(
+        None, description="Sheet name or number (0 = first); xlsx only. Default: first."
+    )
     encoding: str | None = Field(None, description="Found out when not given (UTF-8, BOM, UTF-16, GB18030).")
     prompt: str | None = Field(None, description="Overrides data.prompt for this source.")
     response: str | None = Field(None, description="Overrides data.response for this source.")
@@ -60,7 +62,8 @@ class SplitConfig(Section):
     test: float = Field(0.1, ge=0, lt=1, description="Share of the test part.")
     seed: int = Field(7, description="Seed of the split; adding rows later moves no old group.")
     group: str | None = Field(
-        None, description="Column or template; rows with the same value stay in one part. Default: the prompt."
+        None,
+        description="Column or template; rows with the same value stay in one part. Default: the prompt.",
     )
     mask: MaskConfig | None = Field(None, description="Masking applied to the group value.")
 
@@ -80,16 +83,20 @@ class DataConfig(Section):
     test: tuple[Source, ...] = Field((), description="Files of the test part.")
     prompt: str = Field("prompt", description="A column, or a jinja2 template over the columns.")
     response: str = Field("response", description="A column, or a jinja2 template over the columns.")
-    system: str | None = Field(None, description="System message: a text or a jinja2 template over the columns.")
+    system: str | None = Field(
+        None, description="System message: a text or a jinja2 template over the columns."
+    )
     split: SplitConfig = Field(default_factory=SplitConfig, description="Used with `sources` only.")
     max_length: int | None = Field(
         None, gt=0, description="Longest rendered sample in tokens. Default: what the base allows."
     )
     truncate: Literal["error", "left", "right"] = Field(
-        "error", description="What to do with a prompt that makes a sample too long; cuts are counted in the card."
+        "error",
+        description="What to do with a prompt that makes a sample too long; cuts are counted in the card.",
     )
     on_empty: Literal["error", "drop"] = Field(
-        "error", description="A row whose prompt or response is empty: error, or dropped and counted in the card."
+        "error",
+        description="A row whose prompt or response is empty: error, or dropped and counted in the card.",
     )
     on_conflict: Literal["keep", "error"] = Field(
         "keep", description="Same prompt with different responses: keep (counted in the card) or error."
@@ -131,13 +138,16 @@ class PrefixConfig(Section):
 
     kind: Literal["prefix"] = "prefix"
     length: Annotated[int, Field(gt=0)] | Literal["auto"] = Field(
-        "auto", description="Virtual tokens P; auto: the length of the text it starts from (64 when there is none)."
+        "auto",
+        description="Virtual tokens P; auto: the length of the text it starts from (64 when there is none).",
     )
     init: Literal["random", "zeros", "template"] | InitText = Field(
-        "template", description="random, zeros, template (what all training prompts begin with), or {text: ...}."
+        "template",
+        description="random, zeros, template (what all training prompts begin with), or {text: ...}.",
     )
     absorb: bool = Field(
-        True, description="With init template: take that beginning out of every sample, here and at prediction."
+        True,
+        description="With init template: take that beginning out of every sample, here and at prediction.",
     )
     projection: Annotated[int, Field(gt=0)] | None = Field(
         None, description="Hidden size of the reparameterising MLP, null for a direct prefix."
@@ -161,7 +171,9 @@ class TrainConfig(Section):
     max_steps: int | None = Field(None, gt=0, description="Optimizer steps; overrides epochs.")
     batch_size: int = Field(16, gt=0, description="Samples per optimizer step.")
     micro_batch_size: int | None = Field(
-        None, gt=0, description="Samples per forward pass; divides batch_size. Default: all, packed into rows."
+        None,
+        gt=0,
+        description="Samples per forward pass; divides batch_size. Default: all, packed into rows.",
     )
     learning_rate: float = Field(5e-3, gt=0, le=1, description="Peak learning rate.")
     weight_decay: float = Field(0.0, ge=0)
@@ -169,16 +181,23 @@ class TrainConfig(Section):
     warmup: float = Field(0.05, ge=0, lt=1, description="Share of the steps used for warming up.")
     max_grad_norm: float = Field(1.0, gt=0, description="Gradients are clipped to this norm.")
     packing: Literal["auto", "tree", "pack", "pad"] = Field(
-        "auto", description="tree: shared beginnings once; pack: side by side; pad: one sample a row; auto: cheapest."
+        "auto",
+        description="tree: shared beginnings once; pack: side by side; pad: one sample a row; auto: cheapest.",
     )
-    row_tokens: int | None = Field(None, gt=0, description="Token budget of a row; default: chosen by the cost model.")
+    row_tokens: int | None = Field(
+        None, gt=0, description="Token budget of a row; default: chosen by the cost model."
+    )
     precision: Literal["auto", "float32", "bfloat16"] = Field(
         "auto", description="Of the computation; auto: bfloat16 where the processor has it in hardware."
     )
     gradient_checkpointing: bool = Field(False, description="Recompute activations in the backward pass.")
-    save_steps: int | None = Field(None, gt=0, description="Checkpoint every N steps; default: once an epoch.")
+    save_steps: int | None = Field(
+        None, gt=0, description="Checkpoint every N steps; default: once an epoch."
+    )
     keep_checkpoints: int = Field(2, gt=0, description="Newest checkpoints kept, beside the best.")
-    early_stopping: int | None = Field(3, gt=0, description="Stop after N evaluations without a better dev metric.")
+    early_stopping: int | None = Field(
+        3, gt=0, description="Stop after N evaluations without a better dev metric."
+    )
     dev_metric: str = Field("loss", description="loss, or a metric of evaluate.metrics.")
     dev_samples: int = Field(200, gt=0, description="At most so many dev samples are used during training.")
     logging_steps: int = Field(5, gt=0)
@@ -214,7 +233,9 @@ class Recipe(Section):
     name: str = Field("run", pattern=r"^[\w.\-]+$")
     base: BaseConfig = Field(default_factory=BaseConfig)
     data: DataConfig
-    format: Literal["auto"] | FormatConfig = Field("auto", description="auto: the model's chat template, else plain.")
+    format: Literal["auto"] | FormatConfig = Field(
+        "auto", description="auto: the model's chat template, else plain."
+    )
     method: MethodConfig = Field(default_factory=PrefixConfig)
     train: TrainConfig = Field(default_factory=TrainConfig)
     evaluate: EvaluateConfig = Field(default_factory=EvaluateConfig)

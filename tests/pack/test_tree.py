@@ -31,8 +31,14 @@ def test_a_row_holds_each_distinct_beginning_once(lists: list[list[int]]) -> Non
     assert len(plant(samples, range(len(samples)))) == len(beginnings)
 
 
-@given(st.lists(ids, min_size=1, max_size=12), st.integers(2, 40), st.sampled_from(["tree", "pack", "pad", "auto"]))
-def test_a_plan_uses_every_sample_once_and_counts_right(lists: list[list[int]], budget: int, mode: str) -> None:
+@given(
+    st.lists(ids, min_size=1, max_size=12),
+    st.integers(2, 40),
+    st.sampled_from(["tree", "pack", "pad", "auto"]),
+)
+def test_a_plan_uses_every_sample_once_and_counts_right(
+    lists: list[list[int]], budget: int, mode: str
+) -> None:
     samples = prompts(lists)
     chosen = plan(samples, mode=mode, row_tokens=budget, cost=CostModel(1.0, 0.01))  # type: ignore[arg-type]
     assert sorted(n for row in chosen.rows for n in row) == list(range(len(samples)))

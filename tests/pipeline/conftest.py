@@ -26,11 +26,12 @@ RecipeFile = Callable[..., Path]
 Rows = list[dict[str, Any]]
 
 
-def _save_base(folder: Path, family: str, template: str | None) -> Path:
+def save_base(folder: Path, family: str, template: str | None, **changes: Any) -> Path:
+    """A tiny base with its tokenizer in `folder`."""
     tokenizer = chat_tokenizer(template, VOCABULARY)
     stop = tokenizer.eos_token_id
-    changes = {"vocab_size": VOCABULARY, "eos_token_id": stop, "pad_token_id": stop, "bos_token_id": None}
-    tiny_base(family, **changes).save_pretrained(folder)
+    sizes = {"vocab_size": VOCABULARY, "eos_token_id": stop, "pad_token_id": stop, "bos_token_id": None}
+    tiny_base(family, **{**sizes, **changes}).save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     return folder
 
@@ -38,13 +39,13 @@ def _save_base(folder: Path, family: str, template: str | None) -> Path:
 @pytest.fixture(scope="session")
 def base_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A Llama shape with a chat template, float32."""
-    return _save_base(tmp_path_factory.mktemp("bases") / "llama", "llama", "roles")
+    return save_base(tmp_path_factory.mktemp("bases") / "llama", "llama", "roles")
 
 
 @pytest.fixture(scope="session")
 def base_folder_gpt2(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A GPT-2 shape without a chat template, float32."""
-    return _save_base(tmp_path_factory.mktemp("bases") / "gpt2", "gpt2", None)
+    return save_base(tmp_path_factory.mktemp("bases") / "gpt2", "gpt2", None)
 
 
 @pytest.fixture(scope="session")

@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 import torch
-from pipeline.conftest import RecipeFile, Rows, write_recipe
 from safetensors.torch import load_file
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 import weitiao
+from pipeline.conftest import RecipeFile, Rows, write_recipe
 from weitiao.chat import make_format
 from weitiao.data import dataset_hash, load
 from weitiao.data import read_examples as stored_examples

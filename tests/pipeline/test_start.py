@@ -13,12 +13,13 @@ from typing import Any
 
 import pytest
 import torch
-from pipeline.conftest import RecipeFile
 from transformers import AutoModelForCausalLM
 
+from pipeline.conftest import RecipeFile
 from weitiao.errors import ConfigError, DataError
 from weitiao.infer.score import score_references
-from weitiao.pipeline.opening import Opened, attach, open_recipe
+from weitiao.models.load import EMBEDDED
+from weitiao.pipeline.opening import Opened, _located, attach, open_recipe
 from weitiao.pipeline.running import resolve
 from weitiao.tuning.prefix import PrefixShape
 from weitiao.types import Rendered
@@ -174,3 +175,25 @@ def test_a_prefix_that_fills_the_base_is_refused(recipe_file: RecipeFile) -> Non
 def test_no_common_beginning(recipe_file: RecipeFile) -> None:
     with pytest.raises(ConfigError, match=r"method\.init"):
         open_recipe(resolve(recipe_file(format=PLAIN, data={"prompt": "{{ question[2:] }}"})))
+
+
+# ---------------------------------------------------------------------------------- where the base is
+
+
+@pytest.mark.parametrize("beside", ["recipe", "current folder"])
+def test_a_relative_base_is_remembered_absolutely(
+    beside: str, recipe_file: RecipeFile, base_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recipe = recipe_file(folder=tmp_path / "recipes", base={"path": "models/tiny"})
+    place = recipe.parent if beside == "recipe" else tmp_path
+    (place / "models").mkdir()
+    (place / "models" / "tiny").symlink_to(base_folder)
+    monkeypatch.chdir(tmp_path)
+    assert open_recipe(resolve(recipe)).base.path == str(place / "models" / "tiny")
+
+
+def test_a_folder_does_not_hide_the_embedded_base(recipe_file: RecipeFile) -> None:
+    recipe = recipe_file(base={"path": EMBEDDED})
+    (recipe.parent / EMBEDDED).mkdir()
+    resolved = resolve(recipe)
+    assert _located(resolved.value, resolved.root).path == EMBEDDED

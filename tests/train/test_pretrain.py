@@ -9,7 +9,6 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -87,9 +86,9 @@ def whole(prepared: Path) -> Path:
 
 
 @pytest.fixture
-def out(prepared: Path, tmp_path: Path) -> Iterator[Path]:
+def out(prepared: Path, tmp_path: Path) -> Path:
     shutil.copytree(prepared, tmp_path / "run")
-    yield tmp_path / "run"
+    return tmp_path / "run"
 
 
 def weights(out: Path) -> dict[str, torch.Tensor]:

@@ -22,6 +22,7 @@ from weitiao.train.pretrain_text import (
     Text,
     corpus_documents,
     corpus_files,
+    echoes,
     generated_documents,
     held_out,
     interleave,
@@ -87,7 +88,7 @@ def test_weights_leave_files_out_and_unknown_ones_are_all_named(corpus: Path) ->
     assert list(corpus_files(make_recipe(corpus, data={"sources": {"en": 0}}).data)) == ["zh"]
     with pytest.raises(ConfigError, match=r"(?s)sources\.fr: no such file.*sources\.en: weight -1"):
         corpus_files(make_recipe(corpus, data={"sources": {"fr": 1, "en": -1}}).data)
-    with pytest.raises(ConfigError, match="no \\*.jsonl or \\*.jsonl.gz file"):
+    with pytest.raises(ConfigError, match=r"no \*\.jsonl or \*\.jsonl\.gz file"):
         corpus_files(make_recipe(corpus / "absent").data)
 
 
@@ -216,3 +217,22 @@ def test_generated_documents_are_seeded() -> None:
     assert first == again != other
     assert any(d.messages for d in first)
     assert any(d.text for d in first)
+
+
+def test_echoes_answer_with_what_they_were_given(corpus: Path) -> None:
+    recipe = make_recipe(corpus).data
+    first, again = (list(itertools.islice(echoes(corpus_documents(recipe, 1), seed=3), 40)) for _ in range(2))
+    assert first == again
+    for document in first:
+        assert document.messages is not None
+        question, answer = document.messages
+        assert (question["role"], answer["role"]) == ("user", "assistant")
+        assert answer["content"].strip()
+        assert question["content"].endswith(answer["content"])
+
+
+def test_the_share_of_echoes(corpus: Path) -> None:
+    documents = corpus_documents(make_recipe(corpus).data, 1)
+    mixed = list(itertools.islice(generated_documents(1, echo=0.3, corpus=documents), 600))
+    plain = set(itertools.islice(generated_documents(1), 600))
+    assert 130 < sum(d not in plain for d in mixed) < 230

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 from rich.console import Console
-from train_jobs import model, train
 
+from train_jobs import model, train
 from weitiao.train import progress
 
 
@@ -27,7 +27,10 @@ def test_plain_lines(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
     assert "samples/s" in lines[0]
     assert "tok/s" in lines[0]
     assert lines[0].endswith("left")
-    assert [line.split(" dev")[0] for line in lines[1:]] == ["step 6", "step 12"]  # a line each ten seconds at most
+    assert [line.split(" dev")[0] for line in lines[1:]] == [
+        "step 6",
+        "step 12",
+    ]  # a line each ten seconds at most
     assert "\x1b" not in text
     captured = capsys.readouterr()
     assert captured.out == captured.err == ""
@@ -76,4 +79,6 @@ def test_resuming_is_said(tmp_path: Path) -> None:
     assert "resuming from checkpoint-12" in shown(tmp_path, terminal=False, resume=True)
     file = tmp_path / "checkpoints" / "checkpoint-12" / "run.json"
     file.write_text("{}")
-    assert "resuming from checkpoint-6 (checkpoint-12 damaged)" in shown(tmp_path, terminal=False, resume=True)
+    assert "resuming from checkpoint-6 (checkpoint-12 damaged)" in shown(
+        tmp_path, terminal=False, resume=True
+    )

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 import torch
-from train_jobs import METHODS, in_process, model, outcome, samples, tensors, train
 
+from train_jobs import METHODS, in_process, model, outcome, samples, tensors, train
 from weitiao.config import TrainConfig
 from weitiao.errors import TrainError
 from weitiao.train import checkpoint
@@ -102,7 +102,12 @@ def test_early_stopping_is_resumed(tmp_path: Path, uninterrupted: Any) -> None:
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 @pytest.mark.parametrize(
     ("at", "kept"),
-    [((STEP, 5), "checkpoint-3"), ((STEP, 11), "checkpoint-6"), ((EVALUATION, 1), "checkpoint-6"), ((CHECKSUM, 3), "checkpoint-3")],
+    [
+        ((STEP, 5), "checkpoint-3"),
+        ((STEP, 11), "checkpoint-6"),
+        ((EVALUATION, 1), "checkpoint-6"),
+        ((CHECKSUM, 3), "checkpoint-3"),
+    ],
 )
 def test_a_signal_leaves_a_checkpoint_of_the_last_finished_step(
     number: signal.Signals, at: tuple[str, int], kept: str, tmp_path: Path, uninterrupted: Any
@@ -187,7 +192,7 @@ def test_checkpoints_are_not_overwritten_by_accident(tmp_path: Path) -> None:
         ({"number": 21}, "data.training samples: was"),
         ({"dev": 5}, "data.dev samples: was"),
         ({"learning_rate": 0.1}, "train.learning_rate: was 0.005, is 0.1"),
-        ({"state": {"base": "b", "method": {"kind": "prefix"}}}, "run.base: was \"a\", is \"b\""),
+        ({"state": {"base": "b", "method": {"kind": "prefix"}}}, 'run.base: was "a", is "b"'),
     ],
 )
 def test_another_run_is_refused_by_name(changes: dict[str, Any], named: str, tmp_path: Path) -> None:

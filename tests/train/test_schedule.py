@@ -23,7 +23,9 @@ CONFIGS = st.builds(
 
 
 @given(config=CONFIGS, samples=st.integers(1, 300))
-def test_the_rate_rises_to_the_peak_then_never_rises_and_is_never_zero(config: TrainConfig, samples: int) -> None:
+def test_the_rate_rises_to_the_peak_then_never_rises_and_is_never_zero(
+    config: TrainConfig, samples: int
+) -> None:
     plan = Schedule.of(config, samples)
     rates = [plan.rate(step) for step in range(plan.steps)]
     assert all(0 < rate <= 1 for rate in rates)

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 import torch
 from safetensors.torch import load_file
-from train_jobs import METHODS, model, samples, tensors, train
 
+from train_jobs import METHODS, model, samples, tensors, train
 from weitiao.config import TrainConfig
 from weitiao.pack import pack
 from weitiao.train.dev import draw, mean_loss, unchanged_random_state
@@ -50,7 +50,9 @@ def test_16_times_1_is_1_times_16(method: str, tmp_path: Path) -> None:
     for name, micro in (("a", 1), ("b", 16), ("c", 4)):
         tuned = model(method)
         # 40 samples: the last step of an epoch holds 8
-        result = train(tuned, tmp_path / name, number=40, batch_size=16, micro_batch_size=micro, logging_steps=1)
+        result = train(
+            tuned, tmp_path / name, number=40, batch_size=16, micro_batch_size=micro, logging_steps=1
+        )
         runs.append((losses(result), tuned.trainable(), result))
     for other, weights, result in runs[1:]:
         assert other == pytest.approx(runs[0][0], abs=1e-5)
@@ -70,7 +72,9 @@ def test_the_logged_loss_is_the_mean_over_targets(tmp_path: Path) -> None:
     assert losses(result) == [pytest.approx(expected, rel=1e-6)]
 
 
-@pytest.mark.parametrize("options", [{"packing": "pack"}, {"packing": "pad"}, {"packing": "tree", "row_tokens": 24}])
+@pytest.mark.parametrize(
+    "options", [{"packing": "pack"}, {"packing": "pad"}, {"packing": "tree", "row_tokens": 24}]
+)
 @pytest.mark.parametrize("method", ["projected", "full"])
 def test_packing_changes_nothing(method: str, options: dict[str, Any], tmp_path: Path) -> None:
     tree, other = model(method), model(method)
@@ -112,7 +116,9 @@ def test_bfloat16_is_used_for_the_weights_of_a_base_only(tmp_path: Path) -> None
     for method in ("direct", "full"):
         for precision in ("float32", "bfloat16"):
             tuned = model(method)
-            result = train(tuned, tmp_path / method / precision, precision=precision, max_steps=3, logging_steps=1)
+            result = train(
+                tuned, tmp_path / method / precision, precision=precision, max_steps=3, logging_steps=1
+            )
             results[method, precision] = losses(result)
             assert {p.dtype for p in tuned.parameters()} == {torch.float32}
     assert results["direct", "float32"] == results["direct", "bfloat16"]
@@ -188,7 +194,9 @@ def test_the_best_is_kept_and_put_back(tmp_path: Path) -> None:
         return {"exact": next(scores)}
 
     tuned = model()
-    result = train(tuned, tmp_path, epochs=9, dev_metric="exact", dev_score=score, early_stopping=3, keep_checkpoints=1)
+    result = train(
+        tuned, tmp_path, epochs=9, dev_metric="exact", dev_score=score, early_stopping=3, keep_checkpoints=1
+    )
     assert result.best == {"step": 12, "metric": "exact", "value": 0.6}
     assert result.stopped_early
     assert result.steps == 30
@@ -201,7 +209,12 @@ def test_the_best_is_kept_and_put_back(tmp_path: Path) -> None:
 
 def test_without_patience_it_runs_to_the_end(tmp_path: Path) -> None:
     result = train(
-        model(), tmp_path, epochs=4, dev_metric="exact", dev_score=lambda _: {"exact": 0.5}, early_stopping=None
+        model(),
+        tmp_path,
+        epochs=4,
+        dev_metric="exact",
+        dev_score=lambda _: {"exact": 0.5},
+        early_stopping=None,
     )
     assert result.steps == 24
     assert not result.stopped_early

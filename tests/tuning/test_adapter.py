@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 import torch
-from bases import tiny_base
 
+from bases import tiny_base
 from weitiao.errors import AdapterError
 from weitiao.tuning.adapter import (
     CONFIG,
@@ -22,7 +22,13 @@ from weitiao.tuning.adapter import (
     save_adapter,
 )
 
-BASE = {"path": "here", "fingerprint": "aa", "architecture": "LlamaForCausalLM", "layers": 2, "hidden_size": 32}
+BASE = {
+    "path": "here",
+    "fingerprint": "aa",
+    "architecture": "LlamaForCausalLM",
+    "layers": 2,
+    "hidden_size": 32,
+}
 INFO: dict[str, Any] = {"base": BASE, "format": {"kind": "plain", "separator": "\n", "fingerprint": "ff"}}
 
 
@@ -95,6 +101,10 @@ def test_a_prefix_of_another_shape_or_not_finite_is_refused(folder: Path) -> Non
     model = tiny_base()
     kv = torch.zeros(2, 2, 2, 5, 8)
     assert prefix_of({"kv": kv}, model, folder) is kv
-    for wrong, message in [(torch.zeros(3, 2, 2, 5, 8), "needs"), (kv + float("nan"), "finite"), (kv[0], "no tensor kv")]:
+    for wrong, message in [
+        (torch.zeros(3, 2, 2, 5, 8), "needs"),
+        (kv + float("nan"), "finite"),
+        (kv[0], "no tensor kv"),
+    ]:
         with pytest.raises(AdapterError, match=message):
             prefix_of({"kv": wrong}, model, folder)

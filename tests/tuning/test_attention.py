@@ -40,7 +40,9 @@ def rows(seed: int, number: int, tokens: int) -> tuple[Tensor, Tensor]:
     return torch.arange(tokens).repeat(number, 1), last
 
 
-def tensors(seed: int, number: int, tokens: int, prefix: int, *, per_row: bool = False) -> dict[str, Tensor | None]:
+def tensors(
+    seed: int, number: int, tokens: int, prefix: int, *, per_row: bool = False
+) -> dict[str, Tensor | None]:
     torch.manual_seed(seed)
     made: dict[str, Tensor | None] = {
         "query": torch.randn(number, 4, tokens, 8),
@@ -65,7 +67,9 @@ def by_hand(t: dict[str, Tensor | None], mask: Tensor) -> Tensor:
         value = torch.cat([layer[1].expand(len(value), -1, -1, -1), value], 2)
         mask = torch.cat([mask.new_ones(*mask.shape[:2], layer.shape[3]), mask], 2)
     key, value = (x.repeat_interleave(query.shape[1] // key.shape[1], 1) for x in (key, value))
-    scores = (query @ key.transpose(-1, -2) * query.shape[-1] ** -0.5).masked_fill(~mask[:, None], float("-inf"))
+    scores = (query @ key.transpose(-1, -2) * query.shape[-1] ** -0.5).masked_fill(
+        ~mask[:, None], float("-inf")
+    )
     return (scores.softmax(-1) @ value).transpose(1, 2)
 
 
@@ -80,7 +84,9 @@ def test_a_form_equals_attention_by_hand_with_gradients(form: Any, prefix: int, 
     visibility = Visibility(first, last, tokens, form=form)
     weights = torch.randn(2, tokens, 4, 8)
     expected = by_hand(made, visibility.dense_mask())
-    out, _ = attend(MODULE, made["query"], made["key"], made["value"], None, visibility=visibility, prefix=made["prefix"])  # type: ignore[arg-type]
+    out, _ = attend(
+        MODULE, made["query"], made["key"], made["value"], None, visibility=visibility, prefix=made["prefix"]
+    )  # type: ignore[arg-type]
     torch.testing.assert_close(out, expected, rtol=1e-5, atol=1e-6)
     for got, want in zip(
         torch.autograd.grad((out * weights).sum(), inputs),
@@ -100,7 +106,15 @@ def test_flex_computes_the_same_values(prefix: int) -> None:
         with warnings.catch_warnings(), torch.no_grad():
             warnings.simplefilter("ignore")  # uncompiled on the CPU
             outs.append(
-                attend(MODULE, made["query"], made["key"], made["value"], None, visibility=visibility, prefix=made["prefix"])[0]  # type: ignore[arg-type]
+                attend(
+                    MODULE,
+                    made["query"],
+                    made["key"],
+                    made["value"],
+                    None,
+                    visibility=visibility,
+                    prefix=made["prefix"],
+                )[0]  # type: ignore[arg-type]
             )
     torch.testing.assert_close(outs[0], outs[1], rtol=1e-5, atol=1e-6)
 
@@ -112,7 +126,15 @@ def test_bfloat16_blocks_stay_near_float32(prefix: int) -> None:
     exact = by_hand(made, Visibility(first, last, 200).dense_mask())
     small = {k: None if v is None else v.bfloat16().requires_grad_() for k, v in made.items()}
     visibility = Visibility(first, last, 200, form="blocks")
-    out, _ = attend(MODULE, small["query"], small["key"], small["value"], None, visibility=visibility, prefix=small["prefix"])  # type: ignore[arg-type]
+    out, _ = attend(
+        MODULE,
+        small["query"],
+        small["key"],
+        small["value"],
+        None,
+        visibility=visibility,
+        prefix=small["prefix"],
+    )  # type: ignore[arg-type]
     torch.testing.assert_close(out.float(), exact, rtol=0.05, atol=0.03)
     inputs = [x for x in made.values() if x is not None]
     for x in inputs:

@@ -33,7 +33,9 @@ def test_equals_plain_cross_entropy(
     torch.testing.assert_close(got.nll, nll)
     scale = torch.tensor(0.37)
     for a, b in zip(
-        torch.autograd.grad(got.total * scale, inputs), torch.autograd.grad(expected * scale, inputs), strict=True
+        torch.autograd.grad(got.total * scale, inputs),
+        torch.autograd.grad(expected * scale, inputs),
+        strict=True,
     ):
         torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-5)
 

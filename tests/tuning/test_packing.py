@@ -7,11 +7,11 @@ from dataclasses import replace
 
 import pytest
 import torch
-from bases import FAMILIES, tiny_base
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.nn import functional as F
 
+from bases import FAMILIES, tiny_base
 from weitiao.pack import Batch, CostModel, pack
 from weitiao.tuning.prefix import DeepPrefix, PrefixShape, initial
 from weitiao.tuning.tuned import Tuned
@@ -38,7 +38,9 @@ def samples_of(rng: random.Random, number: int, *, longest: int = 30, vocab: int
     return out
 
 
-def tuned(family: str, prefix: int = 5, *, projection: int | None = None, full: bool = False, **changes: object) -> Tuned:
+def tuned(
+    family: str, prefix: int = 5, *, projection: int | None = None, full: bool = False, **changes: object
+) -> Tuned:
     model = tiny_base(family, **changes)
     if full:
         return Tuned(model, None, trains_base=True)
@@ -109,7 +111,10 @@ def test_long_rows_use_blocks(longest: int) -> None:
     assert_same(model, pack(samples, mode="tree"), samples)
 
 
-@pytest.mark.parametrize(("family", "options"), [("llama", {"projection": 16}), ("llama", {"full": True}), ("gpt2", {"full": True})])
+@pytest.mark.parametrize(
+    ("family", "options"),
+    [("llama", {"projection": 16}), ("llama", {"full": True}), ("gpt2", {"full": True})],
+)
 def test_projection_and_full_tuning(family: str, options: dict[str, object]) -> None:
     samples = samples_of(random.Random(5), 8)
     model = tuned(family, **options)  # type: ignore[arg-type]

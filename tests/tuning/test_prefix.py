@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 import torch
-from bases import FAMILIES, tiny_base
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bases import FAMILIES, tiny_base
 from weitiao.errors import ModelError
 from weitiao.pack import pack
 from weitiao.tuning.attention import NAME
@@ -86,7 +86,13 @@ def test_projected_and_direct_start_alike_and_export_alike() -> None:
     direct, projected = DeepPrefix(start), DeepPrefix(start, projection=7)
     torch.testing.assert_close(direct.folded(), projected.folded())
     assert projected.is_projected
-    assert {n for n, _ in projected.named_parameters()} == {"embedding", "mlp.0.weight", "mlp.0.bias", "mlp.2.weight", "mlp.2.bias"}
+    assert {n for n, _ in projected.named_parameters()} == {
+        "embedding",
+        "mlp.0.weight",
+        "mlp.0.bias",
+        "mlp.2.weight",
+        "mlp.2.bias",
+    }
 
 
 def test_dropout_acts_in_training_only() -> None:
@@ -116,7 +122,9 @@ def refused(config: dict[str, Any], family: str = "llama") -> str:
 
 def test_sliding_windows_are_refused() -> None:
     assert "sliding-window" in refused({"sliding_window": 16}, "mistral")
-    assert "sliding-window" in refused({"sliding_window": 16, "use_sliding_window": True, "max_window_layers": 0}, "qwen2")
+    assert "sliding-window" in refused(
+        {"sliding_window": 16, "use_sliding_window": True, "max_window_layers": 0}, "qwen2"
+    )
 
 
 def test_a_window_that_is_switched_off_is_accepted() -> None:

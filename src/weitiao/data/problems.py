@@ -30,10 +30,11 @@ class Problems:
 
     def error(self) -> DataError:
         """All problems as one error."""
+        remedy = self.remedy or "mend the file and run again"
         if len(self.found) == 1:
-            return DataError(f"{self.name}: {self.found[0]}", remedy=self.remedy)
+            return DataError(f"{self.name}: {self.found[0]}", remedy=remedy)
         heading = f"{self.name} has {len(self.found)} problems"
-        return DataError(collect(self.found, what=heading), remedy=self.remedy)
+        return DataError(collect(self.found, what=heading), remedy=remedy)
 
     def raise_if_any(self) -> None:
         """Raise the collected problems.

@@ -84,7 +84,10 @@ class Reading(Iterator[Record]):
             if self.rows == self.source.limit:
                 break
         if not self.rows and not problems:
-            problems.add("no records: expected at least one row (below the header row of a table)")
+            problems.add(
+                "no records: expected at least one row (below the header row of a table)",
+                remedy="name another file or sheet, or put rows into this one",
+            )
         problems.raise_if_any()
 
     def _rows(self, problems: Problems) -> Iterator[Row]:
@@ -153,7 +156,9 @@ def _find(file: str, root: Path) -> Path:
             f"{file}: unknown file type {path.suffix!r}, expected one of {', '.join(FORMATS)}", remedy=hint
         )
     if path.stat().st_size == 0:
-        raise DataError(f"{file}: the file is empty (0 bytes)")
+        raise DataError(
+            f"{file}: the file is empty (0 bytes)", remedy="name another file, or save this one again"
+        )
     return path
 
 

@@ -19,7 +19,7 @@ from weitiao.errors import DataError, FormatError, collect
 from weitiao.infer.bar import progress_bar
 from weitiao.infer.batches import Answered, answer
 from weitiao.infer.decode import Decoded
-from weitiao.infer.loaded import Loaded, open_adapter
+from weitiao.infer.loaded import Answerer, Loaded, open_adapter
 from weitiao.infer.partial import PartialFile
 from weitiao.infer.positions import check_lengths
 from weitiao.infer.table import check_writable, write_table
@@ -221,23 +221,14 @@ def predict_file(
     handle = loaded if loaded is not None else open_adapter(adapter, base=base)
     config = decode if decode is not None else handle.decode_config()
     data = handle.config.get("data", {})
-    rows = _read_rows(input, prompt or data.get("prompt"), data.get("system"), limit)
+    asked = prompt or data.get("prompt")
+    rows = _read_rows(input, asked, data.get("system"), limit)
     check_writable(output, columns=rows.columns, rows=rows.fields)
     who = handle.answerer(adapter=with_adapter)
     prompts = render_prompts(who.format, rows.examples)
     _check(who.model, prompts, rows.examples, who.prefix, config)
-    settings = {
-        "input_sha256": rows.sha256,
-        "rows": len(prompts),
-        "prompt": prompt or data.get("prompt"),
-        "prompts_sha256": hashlib.sha256(repr(prompts).encode()).hexdigest(),
-        "adapter_sha256": handle.config.get("sha256"),
-        "with_adapter": with_adapter,
-        "base": handle.base.fingerprint,
-        "dtype": str(who.model.dtype),
-        "decode": config.model_dump(mode="json", exclude={"batch_size"}),
-        "seed": seed,
-    }
+    chosen = {"prompt": asked, "with_adapter": with_adapter, "seed": seed}
+    settings = {**chosen, **_settings(handle, who, rows, prompts, config)}
     tally = _Tally()
     with PartialFile(output.with_name(f"{output.name}.partial.jsonl"), settings) as partial:
         resumed = len(partial.rows)
@@ -261,6 +252,25 @@ def predict_file(
         _write(output, rows, partial)
         partial.remove()
     return _summary(rows, resumed, tally)
+
+
+def _settings(
+    handle: Loaded,
+    who: Answerer,
+    rows: _Rows,
+    prompts: Sequence[Sequence[int]],
+    config: DecodeConfig,
+) -> dict[str, Any]:
+    """What the answers depend on beside the arguments; a work file of other settings is not continued."""
+    return {
+        "input_sha256": rows.sha256,
+        "rows": len(prompts),
+        "prompts_sha256": hashlib.sha256(repr(prompts).encode()).hexdigest(),
+        "adapter_sha256": handle.config.get("sha256"),
+        "base": handle.base.fingerprint,
+        "dtype": str(who.model.dtype),
+        "decode": config.model_dump(mode="json", exclude={"batch_size"}),
+    }
 
 
 def _read_rows(input: Path, prompt: str | None, system: str | None, limit: int | None) -> _Rows:

@@ -82,7 +82,9 @@ def choose_device(name: str) -> torch.device:
         device = torch.device(name)
         torch.empty(1, device=device)
     except (RuntimeError, AssertionError) as error:
-        raise ModelError(f"base.device: {name!r} cannot be used: {error}", remedy="use auto or cpu") from error
+        raise ModelError(
+            f"base.device: {name!r} cannot be used: {error}", remedy="use auto or cpu"
+        ) from error
     return device
 
 
@@ -121,7 +123,9 @@ def _check_folder(folder: Path) -> None:
         problems.append("config.json")
     if not any(next(folder.glob(p), None) for p in _WEIGHTS):
         problems.append("weights (*.safetensors)")
-    if not any((folder / n).is_file() for n in ("tokenizer.json", "tokenizer.model", "vocab.json", "spiece.model")):
+    if not any(
+        (folder / n).is_file() for n in ("tokenizer.json", "tokenizer.model", "vocab.json", "spiece.model")
+    ):
         problems.append("a tokenizer (tokenizer.json, tokenizer.model or vocab.json)")
     if problems:
         raise ModelError(
@@ -131,6 +135,7 @@ def _check_folder(folder: Path) -> None:
 
 
 def _open(path: str, folder: Path | None, dtype: torch.dtype, revision: str | None) -> tuple[Any, Any]:
+    from safetensors import SafetensorError
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     where = path if folder is None else str(folder)
@@ -139,7 +144,7 @@ def _open(path: str, folder: Path | None, dtype: torch.dtype, revision: str | No
         model = AutoModelForCausalLM.from_pretrained(
             where, dtype=dtype, revision=revision, attn_implementation="sdpa"
         )
-    except (OSError, ValueError, KeyError, RuntimeError, ImportError) as error:
+    except (OSError, ValueError, KeyError, RuntimeError, ImportError, SafetensorError) as error:
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise ModelError(
             f"base.path: {path} cannot be loaded: {reason}",
@@ -161,7 +166,9 @@ def load_base(config: BaseConfig, *, dtype: Literal["float32", "bfloat16", "floa
     folder = _local_folder(config.path)
     if folder is not None:
         _check_folder(folder)
-    chosen = config.dtype if config.dtype != "auto" else (dtype or ("bfloat16" if has_bfloat16() else "float32"))
+    chosen = (
+        config.dtype if config.dtype != "auto" else (dtype or ("bfloat16" if has_bfloat16() else "float32"))
+    )
     device = choose_device(config.device)
     model, tokenizer = _open(config.path, folder, getattr(torch, chosen), config.revision)
     model = model.to(device).eval()

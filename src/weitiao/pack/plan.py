@@ -60,7 +60,9 @@ def _pairs(start: int, stop: int) -> int:
     return (stop * (stop + 1) - start * (start + 1)) // 2
 
 
-def _fill(inputs: Sequence[Sequence[int]], order: Sequence[int], budget: int, shares: Sequence[int]) -> list[list[int]]:
+def _fill(
+    inputs: Sequence[Sequence[int]], order: Sequence[int], budget: int, shares: Sequence[int]
+) -> list[list[int]]:
     """Rows of consecutive samples within a token budget; a longer sample gets a row of its own."""
     rows: list[list[int]] = []
     room = -1
@@ -96,7 +98,9 @@ def _measure(
     return Plan(mode, tuple(tuple(r) for r in rows), sum(lengths), slots, total)
 
 
-def _candidates(inputs: Sequence[Sequence[int]], mode: Mode, row_tokens: int | None, cost: CostModel) -> Iterator[Plan]:
+def _candidates(
+    inputs: Sequence[Sequence[int]], mode: Mode, row_tokens: int | None, cost: CostModel
+) -> Iterator[Plan]:
     longest, total = max(map(len, inputs)), sum(map(len, inputs))
     budgets = [row_tokens] if row_tokens else [b for b in _BUDGETS if longest <= b < total] + [total]
     none = dict.fromkeys(range(len(inputs)), 0)

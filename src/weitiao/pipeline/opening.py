@@ -12,7 +12,7 @@ from weitiao.chat import Absorbed, ChatFormat, common_beginning, make_format
 from weitiao.config import BaseConfig, FullConfig, InitText, PrefixConfig, Recipe
 from weitiao.data import make_fitter, prepare
 from weitiao.errors import ConfigError, DataError, ModelError, collect
-from weitiao.models.load import Base, has_bfloat16, load_base
+from weitiao.models.load import EMBEDDED, Base, has_bfloat16, load_base
 from weitiao.recipe import Resolved
 from weitiao.tuning.prefix import DeepPrefix, PrefixShape, Start, initial, keys_and_values, start_from
 from weitiao.tuning.tuned import Tuned
@@ -85,11 +85,15 @@ def open_recipe(resolved: Resolved[Recipe]) -> Opened:
 
 
 def _located(recipe: Recipe, root: Path) -> BaseConfig:
-    """Section ``base`` with a relative folder taken from the recipe's own folder where it exists there."""
-    folder = root / recipe.base.path
-    if not Path(recipe.base.path).is_absolute() and folder.is_dir():
-        return recipe.base.model_copy(update={"path": str(folder)})
-    return recipe.base
+    """Section ``base`` with a local folder made absolute, so that the adapter finds it from anywhere.
+
+    A relative folder is looked for beside the recipe first, then in the current folder.
+    """
+    path = recipe.base.path
+    if path == EMBEDDED:
+        return recipe.base
+    folder = next((f for f in (root / path, Path(path).expanduser()) if f.is_dir()), None)
+    return recipe.base if folder is None else recipe.base.model_copy(update={"path": str(folder.absolute())})
 
 
 def _taken(recipe: Recipe, format: ChatFormat) -> int:
@@ -180,7 +184,7 @@ def attach(opened: Opened) -> Tuned:
     if isinstance(method, FullConfig):
         return Tuned(model, None, trains_base=True)
     if opened.start is None:
-        raise ModelError(f"method.kind {method.kind} is not known")
+        raise ModelError(f"method.kind {method.kind} is not known", remedy="use prefix or full")
     torch.manual_seed(recipe.seed)
     if opened.start.ids:
         start = keys_and_values(model, opened.start.ids).cpu()

@@ -74,13 +74,13 @@ def writing(root: Path, step: int, *, needed: int) -> Iterator[Path]:
         content = {"schema_version": SCHEMA_VERSION, "step": step, "files": files}
         (partial / COMPLETE).write_text(json.dumps(content, indent=1), "utf-8")
         _put(partial, target)
-    except (OSError, RuntimeError) as error:  # torch and safetensors report a full disk as RuntimeErrors of their own
+    except (OSError, RuntimeError) as error:  # torch reports a full disk as a RuntimeError
         shutil.rmtree(partial, ignore_errors=True)
         raise TrainError(
             f"{target} cannot be written: {error}. It needs about {needed / 2**20:,.1f} MiB, "
             f"{_free(root)} MiB are free there",
-            remedy="free some space (or lower train.keep_checkpoints) and go on with --resume: the checkpoints "
-            "already there stay usable",
+            remedy="free some space (or lower train.keep_checkpoints) and go on with --resume: "
+            "the checkpoints already there stay usable",
         ) from error
     except BaseException:
         shutil.rmtree(partial, ignore_errors=True)

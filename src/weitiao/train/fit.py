@@ -1,6 +1,6 @@
 """Train a `Tuned`: the one entrance of this room.
 
-    samples ──▶ checkpoints/checkpoint-N (method, optimizer, random state) ──▶ best tensors in `tuned`, trainer_state.json
+    samples ──▶ checkpoints/checkpoint-N (method, optimizer, random state) ──▶ best tensors in `tuned`
 
 A run may be killed at any moment and started again with ``resume=True``: on a CPU the final tensors are
 bit-identical to those of an uninterrupted run.
@@ -42,7 +42,8 @@ class FitResult:
     """A finished training run.
 
     Attributes:
-        history: Log entries in order: ``loss``, ``grad_norm``, ``learning_rate`` or ``eval_*``, with ``step`` and ``epoch``.
+        history: Log entries in order: ``loss``, ``grad_norm``, ``learning_rate`` or ``eval_*``, each with ``step``
+            and ``epoch``.
         seconds: Of training with its evaluations, over all starts of the run.
         steps: Optimizer steps.
         samples: Samples trained on, repetitions counted.
@@ -180,7 +181,9 @@ def _check(
     if int(os.environ.get("WORLD_SIZE", "1")) > 1:
         problems.append("several processes were started (WORLD_SIZE), but training runs in one")
     if tuned.device.type == "cuda" and tuned.device.index not in (None, 0):
-        problems.append(f"the base is on {tuned.device}: set CUDA_VISIBLE_DEVICES={tuned.device.index} and use cuda")
+        problems.append(
+            f"the base is on {tuned.device}: set CUDA_VISIBLE_DEVICES={tuned.device.index} and use cuda"
+        )
     if problems:
         raise TrainError(collect(problems, what="the training cannot start"))
 
@@ -226,6 +229,10 @@ def _open(folder: Path, origin: Mapping[str, Any], resume: bool, console: Consol
     Raises:
         TrainError: There are checkpoints and `resume` is False, or they belong to another run.
     """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise TrainError(f"{folder} cannot be made: {error}", remedy="use another --out") from error
     there = checkpoint.listed(folder)
     if there and not resume:
         raise TrainError(
@@ -252,8 +259,14 @@ def _open(folder: Path, origin: Mapping[str, Any], resume: bool, console: Consol
 
 def _write_state(state: TrainerState, path: Path) -> None:
     fresh = path.with_name(f".{path.name}.new")
-    state.save_to_json(str(fresh))
-    os.replace(fresh, path)
+    try:
+        state.save_to_json(str(fresh))
+        os.replace(fresh, path)
+    except OSError as error:
+        fresh.unlink(missing_ok=True)
+        raise TrainError(
+            f"{path} cannot be written: {error}", remedy="free some space and use --resume"
+        ) from error
 
 
 def peak_memory(device: torch.device) -> int:

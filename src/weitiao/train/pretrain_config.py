@@ -64,6 +64,13 @@ class GeneratedRecipe(_Strict):
 
     share: float = Field(0.55, ge=0, le=1, description="Share of the training tokens.")
     seed: int = Field(20, description="Seed of the generator.")
+    echo: float = Field(
+        0.0,
+        ge=0,
+        le=1,
+        description="Share of these documents that ask to repeat an excerpt of the corpus word for word: half of "
+        "their tokens can only be predicted by copying, which is learnt much sooner that way.",
+    )
 
 
 class CorpusRecipe(_Strict):

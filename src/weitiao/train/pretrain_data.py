@@ -48,17 +48,18 @@ class Encoder:
 
     def __init__(self, tokenizer: PreTrainedTokenizerBase) -> None:
         self.tokenizer = tokenizer
-        self.begin = tokenizer.convert_tokens_to_ids(BEGIN)
-        self.end = tokenizer.convert_tokens_to_ids(END)
+        self.begin = int(tokenizer.convert_tokens_to_ids(BEGIN))  # type: ignore[arg-type]
+        self.end = int(tokenizer.convert_tokens_to_ids(END))  # type: ignore[arg-type]
 
     def __call__(self, documents: Sequence[Text]) -> list[list[int]]:
         """Token ids of each document; running text becomes ``<|begin|>`` text ``<|end|>``."""
         batch: Any = self.tokenizer(
             [self.render(d) for d in documents], add_special_tokens=False, verbose=False
         )
+        encoded: list[list[int]] = batch["input_ids"]
         return [
             [self.begin, *ids, self.end] if document.messages is None else ids
-            for document, ids in zip(documents, batch["input_ids"], strict=True)
+            for document, ids in zip(documents, encoded, strict=True)
         ]
 
     def render(self, document: Text) -> str:

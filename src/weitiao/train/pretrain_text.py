@@ -106,11 +106,39 @@ def language(text: str) -> str:
     return "zh" if len(re.findall(f"[{HAN}]", head)) >= 0.1 * len(head) else "en"
 
 
-def generated_documents(seed: int) -> Iterator[Text]:
-    """Endless stream of the project's own made-up documents."""
+_ECHO = ("", "", "重复：", "照抄：", "原样复述下面的话：\n", "请把这段文字抄写一遍：\n", "Copy: ", "Repeat this text:\n")
+
+
+def echoes(corpus: Iterator[Text], seed: int) -> Iterator[Text]:
+    """Endless exercises in copying: an excerpt of the corpus, and the same again as the answer."""
+    rng = random.Random(f"echo-{seed}")
+    for document in corpus:
+        text = document.text or ""
+        length = rng.randint(12, 160)
+        start = rng.randrange(max(1, len(text) - length))
+        excerpt = text[start : start + length].strip()
+        if excerpt:
+            asked = rng.choice(_ECHO) + excerpt
+            yield Text(
+                "generated", None, ({"role": "user", "content": asked}, {"role": "assistant", "content": excerpt})
+            )
+
+
+def generated_documents(seed: int, *, echo: float = 0.0, corpus: Iterator[Text] | None = None) -> Iterator[Text]:
+    """Endless stream of the project's own made-up documents.
+
+    Args:
+        seed: Of the generator.
+        echo: Share of documents that are exercises in copying.
+        corpus: Where their excerpts come from.
+    """
     from weitiao.data.corpus import generate
 
+    rng = random.Random(f"generated-{seed}")
+    copied = None if corpus is None else echoes(corpus, seed)
     for document in generate(seed):
+        while copied is not None and rng.random() < echo:
+            yield next(copied)
         if document.messages is None:
             yield Text("generated", document.text, None)
         else:
@@ -124,7 +152,10 @@ def streams(recipe: PretrainRecipe) -> dict[bool, Iterator[Text]]:
     if share < 1:
         found[False] = corpus_documents(recipe.data, recipe.seed)
     if share > 0:
-        found[True] = generated_documents(recipe.data.generated.seed)
+        made = recipe.data.generated
+        # excerpts come from a pass of their own over the corpus, so that its main stream does not depend on `echo`
+        corpus = corpus_documents(recipe.data, recipe.seed + 1) if made.echo and recipe.data.folder else None
+        found[True] = generated_documents(made.seed, echo=made.echo, corpus=corpus)
     return found
 
 

@@ -151,7 +151,11 @@ class WeitiaoTrainer(Trainer):
 
         wanted = self.job.config.precision
         in_bfloat16 = wanted == "bfloat16" or (wanted == "auto" and has_bfloat16())
-        return in_bfloat16 and self.tuned.trains_base and next(self.tuned.model.parameters()).dtype == torch.float32
+        return (
+            in_bfloat16
+            and self.tuned.trains_base
+            and next(self.tuned.model.parameters()).dtype == torch.float32
+        )
 
     def training_step(self, model: nn.Module, inputs: Any, num_items_in_batch: Any = None) -> Tensor:
         """Forward and backward of one batch, counted."""
@@ -163,12 +167,13 @@ class WeitiaoTrainer(Trainer):
 
     def _clip_grad_norm(self, model: nn.Module) -> Tensor:
         """Clip, after making sure that loss and gradient are numbers: the weights are still the last good ones."""
-        norm = super()._clip_grad_norm(model)
-        loss, self._step_loss = float(self._step_loss), 0.0
-        if not (math.isfinite(loss) and math.isfinite(float(norm))):
-            self._diverged(self.state.global_step + 1, f"the loss is {loss:.4g} and the gradient norm {float(norm):.4g}")
+        clipped: Any = super()._clip_grad_norm(model)
+        loss, norm, self._step_loss = float(self._step_loss), float(clipped), 0.0
+        if not (math.isfinite(loss) and math.isfinite(norm)):
+            step = self.state.global_step + 1
+            self._diverged(step, f"the loss is {loss:.4g} and the gradient norm {norm:.4g}")
         self._last_loss = loss
-        return norm
+        return clipped
 
     def _diverged(self, step: int, what: str) -> NoReturn:
         rate = self._get_learning_rate()
@@ -314,8 +319,8 @@ class WeitiaoTrainer(Trainer):
     def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
         path = Path(resume_from_checkpoint) / TENSORS
         saved, own = load_file(path), self._tensors()
-        shapes = ({n: list(t.shape) for n, t in tensors.items()} for tensors in (saved, own))
-        if wrong := checkpoint.differences(*shapes):
+        there, here = ({n: list(t.shape) for n, t in tensors.items()} for tensors in (saved, own))
+        if wrong := checkpoint.differences(there, here):
             raise TrainError(f"{path} holds other tensors than train here: {'; '.join(wrong)}")
         with torch.no_grad():
             for name, tensor in own.items():
@@ -357,7 +362,7 @@ def training_arguments(job: Job, schedule: Schedule, folder: Path) -> TrainingAr
         label_names=[],
         dataloader_pin_memory=False,
     )
-    args._n_gpu = min(args.n_gpu, 1)  # one process drives one device; several would need a sampler of their own
+    args._n_gpu = min(args.n_gpu, 1)  # one process drives one device
     return args
 
 

@@ -63,12 +63,16 @@ def read_config(folder: Path) -> dict[str, Any]:
     path = Path(folder) / CONFIG
     if not path.is_file():
         what = "holds no " + CONFIG if Path(folder).is_dir() else "is no folder"
-        raise AdapterError(f"{folder} {what}", remedy="give the `adapter` folder of a run (runs/NAME/adapter)")
+        raise AdapterError(
+            f"{folder} {what}", remedy="give the `adapter` folder of a run (runs/NAME/adapter)"
+        )
     try:
         config = json.loads(path.read_text(encoding="utf-8"))
         version = config["schema_version"]
     except (ValueError, KeyError, TypeError) as error:
-        raise AdapterError(f"{path} is damaged: {error}", remedy="train again or restore the folder") from error
+        raise AdapterError(
+            f"{path} is damaged: {error}", remedy="train again or restore the folder"
+        ) from error
     if version > SCHEMA_VERSION:
         raise AdapterError(
             f"{path} has schema version {version}, this weitiao reads up to {SCHEMA_VERSION}",
@@ -97,7 +101,9 @@ def read_tensors(folder: Path, config: Mapping[str, Any]) -> dict[str, Tensor]:
         with safe_open(path, framework="pt") as file:
             return {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except SafetensorError as error:
-        raise AdapterError(f"{path} is damaged: {error}", remedy="train again or restore the folder") from error
+        raise AdapterError(
+            f"{path} is damaged: {error}", remedy="train again or restore the folder"
+        ) from error
 
 
 def check_base(config: Mapping[str, Any], base: Mapping[str, Any], folder: Path) -> None:
@@ -112,7 +118,11 @@ def check_base(config: Mapping[str, Any], base: Mapping[str, Any], folder: Path)
     if wanted["fingerprint"] == base["fingerprint"]:
         return
     keys = ("architecture", "layers", "hidden_size", "vocab_size", "parameters")
-    different = [f"{k} {wanted.get(k)} (adapter) against {base.get(k)} (base)" for k in keys if wanted.get(k) != base.get(k)]
+    different = [
+        f"{k} {wanted.get(k)} (adapter) against {base.get(k)} (base)"
+        for k in keys
+        if wanted.get(k) != base.get(k)
+    ]
     reason = "; ".join(different) or "the same shape, but other weights"
     raise AdapterError(
         f"{folder} was trained on {wanted['path']}, not on {base['path']}: {reason}",
@@ -154,5 +164,7 @@ def prefix_of(tensors: Mapping[str, Tensor], model: nn.Module, folder: Path) -> 
             remedy="load it with the base it was trained on",
         )
     if not torch.isfinite(kv).all():
-        raise AdapterError(f"{folder}: kv holds values that are not finite", remedy="train again with a lower rate")
+        raise AdapterError(
+            f"{folder}: kv holds values that are not finite", remedy="train again with a lower rate"
+        )
     return kv

@@ -93,9 +93,7 @@ class Visibility:
             visible = self.dense_mask()
             if prefix:
                 rows, queries = visible.shape[:2]
-                slots = (
-                    visible.new_ones(rows, prefix) if self.prefix_visible is None else self.prefix_visible
-                )
+                slots = visible.new_ones(rows, prefix) if self.prefix_visible is None else self.prefix_visible
                 visible = torch.cat([slots[:, None, :].expand(rows, queries, prefix), visible], dim=2)
             mask = torch.zeros(visible.shape, dtype=dtype, device=visible.device)
             self._additive[key] = mask.masked_fill_(~visible, float("-inf"))[:, None]
@@ -150,7 +148,14 @@ def _forward(query: Tensor, key: Tensor, value: Tensor, mask: Tensor, scale: flo
 
 
 def _backward(
-    grad: Tensor, query: Tensor, key: Tensor, value: Tensor, out: Tensor, log_sum: Tensor, mask: Tensor, scale: float
+    grad: Tensor,
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    out: Tensor,
+    log_sum: Tensor,
+    mask: Tensor,
+    scale: float,
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Gradients of one block's query, key and value."""
     if query.dtype == torch.float32:
@@ -345,9 +350,7 @@ def attend(
         length = prefix_key.shape[2]
     form = _choose(visibility, query)
     if form == "blocks":
-        return _BlockAttention.apply(
-            query, key, value, prefix_key, prefix_value, visibility, scale
-        ), None  # type: ignore[return-value]
+        return _BlockAttention.apply(query, key, value, prefix_key, prefix_value, visibility, scale), None  # type: ignore[return-value]
     if prefix_key is not None and prefix_value is not None:
         rows = query.shape[0]
         key = torch.cat([prefix_key.to(key.dtype).expand(rows, -1, -1, -1), key], dim=2)

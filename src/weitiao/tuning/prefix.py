@@ -35,7 +35,9 @@ class PrefixShape(NamedTuple):
         """Sizes for a transformers configuration."""
         heads = config.num_attention_heads
         size = getattr(config, "head_dim", None) or config.hidden_size // heads
-        return cls(config.num_hidden_layers, getattr(config, "num_key_value_heads", None) or heads, length, size)
+        return cls(
+            config.num_hidden_layers, getattr(config, "num_key_value_heads", None) or heads, length, size
+        )
 
     @property
     def tensor(self) -> tuple[int, int, int, int, int]:
@@ -76,7 +78,9 @@ class DeepPrefix(nn.Module):
         width = heads * size
         self.register_buffer("start", torch.zeros_like(start) if random_projection else start.clone())
         self.embedding = nn.Parameter(torch.randn(length, width))
-        self.mlp = nn.Sequential(nn.Linear(width, projection), nn.Tanh(), nn.Linear(projection, layers * 2 * width))
+        self.mlp = nn.Sequential(
+            nn.Linear(width, projection), nn.Tanh(), nn.Linear(projection, layers * 2 * width)
+        )
         if not random_projection:
             nn.init.zeros_(self.mlp[2].weight)  # type: ignore[arg-type]
             nn.init.zeros_(self.mlp[2].bias)  # type: ignore[arg-type]

@@ -122,7 +122,11 @@ class Tuned(nn.Module):
     def cost_model(self) -> CostModel:
         """Work of one training step of this model, for the planner."""
         config = self.model.config
-        body = sum(p.numel() for n, p in self.model.base_model.named_parameters() if "embed" not in n and "wte" not in n)
+        body = sum(
+            p.numel()
+            for n, p in self.model.base_model.named_parameters()
+            if "embed" not in n and "wte" not in n
+        )
         width = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
         pair = 12 * config.num_hidden_layers * config.num_attention_heads * width
         passes = 6 if self.trains_base else 4
@@ -133,9 +137,7 @@ class Tuned(nn.Module):
         if self.prefix is not None:
             return {"kv": self.prefix.folded().detach().cpu().contiguous()}
         tied = set(getattr(self.model, "all_tied_weights_keys", None) or ())
-        return {
-            n: t.detach().cpu().contiguous() for n, t in self.model.state_dict().items() if n not in tied
-        }
+        return {n: t.detach().cpu().contiguous() for n, t in self.model.state_dict().items() if n not in tied}
 
 
 def prepare(model: nn.Module) -> None:
