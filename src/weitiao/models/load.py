@@ -137,7 +137,9 @@ def _check_folder(folder: Path) -> None:
 def _open(path: str, folder: Path | None, dtype: torch.dtype, revision: str | None) -> tuple[Any, Any]:
     from safetensors import SafetensorError
     from transformers import AutoModelForCausalLM, AutoTokenizer
+    from transformers.utils import logging
 
+    logging.disable_progress_bar()  # loading has no bar of its own here
     where = path if folder is None else str(folder)
     try:
         tokenizer = AutoTokenizer.from_pretrained(where, revision=revision)

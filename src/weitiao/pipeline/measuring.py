@@ -15,9 +15,9 @@ from weitiao.data import load as load_dataset
 from weitiao.errors import ConfigError, DataError
 from weitiao.evaluate import compare
 from weitiao.evaluate.metrics import METRICS
-from weitiao.evaluate.report import write_report
+from weitiao.evaluate.report import REQUIRED, write_report
 from weitiao.infer.loaded import Loaded, open_adapter
-from weitiao.pipeline.answering import answer_examples, prediction_rows
+from weitiao.pipeline.answering import Answers, answer_examples, prediction_rows
 from weitiao.pipeline.files import versions, write_lines
 from weitiao.pipeline.opening import open_recipe
 from weitiao.pipeline.running import resolve
@@ -82,56 +82,55 @@ def evaluate_adapter(
     Raises:
         WeitiaoError: What is wrong with adapter or data.
     """
-    chosen = tuple(metrics or ("exact", "bleu", "rouge"))
-    unknown = [m for m in chosen if m not in METRICS]
-    if unknown:
-        raise ConfigError(f"--metrics: unknown {unknown[0]!r}", remedy=f"choose from {', '.join(METRICS)}")
+    chosen = _known(metrics or ("exact", "bleu", "rouge"))
     loaded = open_adapter(adapter, base=base)
     dataset = _read(loaded, Path(data), prompt, response)
-    examples, config = list(dataset.test), loaded.decode_config()
-    prefix = None if loaded.prefix is None else DeepPrefix(loaded.prefix)
-    sides = {}
-    if before:
-        plain = loaded.answerer(adapter=False)
-        sides["before"] = answer_examples(
-            Tuned(plain.model, None), plain.format, examples, config, seed=0, console=console, what="base"
-        )
-    who = loaded.answerer()
-    tuned = Tuned(who.model, None if prefix is None else prefix.to(who.model.device))
-    after = answer_examples(tuned, who.format, examples, config, seed=0, console=console, what="adapter")
-    earlier = sides.get("before")
-    references = [e.reference or "" for e in examples]
-    comparison = compare(None if earlier is None else earlier.texts, after.texts, references, chosen)
-    rows = prediction_rows(examples, earlier, after)
+    examples = list(dataset.test)
+    base_says = _answers(loaded, examples, adapter=False, console=console) if before else None
+    adapter_says = _answers(loaded, examples, adapter=True, console=console)
     report = {
         "name": f"{loaded.config.get('name', 'adapter')} on {Path(data).name}",
-        **comparison.as_report(),
+        **_compared(base_says, adapter_says, examples, chosen),
         "method": loaded.config["method"],
-        "train": {
-            k: None
-            for k in (
-                "seconds",
-                "steps",
-                "samples",
-                "tokens_rendered",
-                "tokens_computed",
-                "peak_memory_bytes",
-            )
-        },
+        "train": dict.fromkeys(REQUIRED["train"]),  # nothing was trained here
         "adapter": {"parameters": loaded.describe()["parameters"], "bytes": _size(Path(adapter))},
         "base": loaded.base.describe(),
         "data": {"sha256": dataset_hash(dataset), "train": 0, "dev": 0, "test": len(examples)},
         "versions": versions(),
         "seed": 0,
     }
-    note = _seen(Path(adapter), examples)
-    report["notes"] = [*report["notes"], *note]
+    report["notes"] += _seen(Path(adapter), examples)
     if out is None:
         return report
     folder = Path(out)
+    rows = prediction_rows(examples, base_says, adapter_says)
     write_lines(folder / "predictions.jsonl", rows)
     text = dump(_as_recipe(loaded, Path(data), prompt, response))
     return write_report(folder, report, predictions=rows, history=[], card=dataset.card, recipe_yaml=text)
+
+
+def _known(metrics: Sequence[str]) -> tuple[str, ...]:
+    unknown = [m for m in metrics if m not in METRICS]
+    if unknown:
+        raise ConfigError(f"--metrics: unknown {unknown[0]!r}", remedy=f"choose from {', '.join(METRICS)}")
+    return tuple(metrics)
+
+
+def _answers(loaded: Loaded, examples: Sequence[Example], *, adapter: bool, console: Console | None) -> Answers:
+    who = loaded.answerer(adapter=adapter)
+    prefix = None if who.prefix is None else DeepPrefix(who.prefix).to(who.model.device)
+    what = "measuring the adapter" if adapter else "measuring the base"
+    config = loaded.decode_config()
+    return answer_examples(
+        Tuned(who.model, prefix), who.format, examples, config, seed=0, console=console, what=what
+    )
+
+
+def _compared(
+    before: Answers | None, after: Answers, examples: Sequence[Example], metrics: tuple[str, ...]
+) -> dict[str, Any]:
+    references = [example.reference or "" for example in examples]
+    return compare(None if before is None else before.texts, after.texts, references, metrics).as_report()
 
 
 def _as_recipe(loaded: Loaded, data: Path, prompt: str | None, response: str | None) -> Recipe:

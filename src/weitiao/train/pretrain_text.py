@@ -106,7 +106,16 @@ def language(text: str) -> str:
     return "zh" if len(re.findall(f"[{HAN}]", head)) >= 0.1 * len(head) else "en"
 
 
-_ECHO = ("", "", "重复：", "照抄：", "原样复述下面的话：\n", "请把这段文字抄写一遍：\n", "Copy: ", "Repeat this text:\n")
+_ECHO = (
+    "",
+    "",
+    "重复：",
+    "照抄：",
+    "原样复述下面的话：\n",
+    "请把这段文字抄写一遍：\n",
+    "Copy: ",
+    "Repeat this text:\n",
+)
 
 
 def echoes(corpus: Iterator[Text], seed: int) -> Iterator[Text]:
@@ -120,11 +129,15 @@ def echoes(corpus: Iterator[Text], seed: int) -> Iterator[Text]:
         if excerpt:
             asked = rng.choice(_ECHO) + excerpt
             yield Text(
-                "generated", None, ({"role": "user", "content": asked}, {"role": "assistant", "content": excerpt})
+                "generated",
+                None,
+                ({"role": "user", "content": asked}, {"role": "assistant", "content": excerpt}),
             )
 
 
-def generated_documents(seed: int, *, echo: float = 0.0, corpus: Iterator[Text] | None = None) -> Iterator[Text]:
+def generated_documents(
+    seed: int, *, echo: float = 0.0, corpus: Iterator[Text] | None = None
+) -> Iterator[Text]:
     """Endless stream of the project's own made-up documents.
 
     Args:
@@ -154,9 +167,16 @@ def streams(recipe: PretrainRecipe) -> dict[bool, Iterator[Text]]:
     if share > 0:
         made = recipe.data.generated
         # excerpts come from a pass of their own over the corpus, so that its main stream does not depend on `echo`
-        corpus = corpus_documents(recipe.data, recipe.seed + 1) if made.echo and recipe.data.folder else None
+        corpus = _trained_corpus(recipe, recipe.seed + 1) if made.echo and recipe.data.folder else None
         found[True] = generated_documents(made.seed, echo=made.echo, corpus=corpus)
     return found
+
+
+def _trained_corpus(recipe: PretrainRecipe, seed: int) -> Iterator[Text]:
+    """Corpus documents that are not held out for validation."""
+    for document in corpus_documents(recipe.data, seed):
+        if not held_out(document, recipe.data.validation, recipe.seed):
+            yield document
 
 
 def interleave(sources: Mapping[bool, Iterator[T]], share: float, size: Callable[[T], int]) -> Iterator[T]:
