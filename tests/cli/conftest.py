@@ -67,7 +67,7 @@ def report() -> dict[str, Any]:
 
 @pytest.fixture
 def result(report: dict[str, Any], tmp_path: Path) -> SimpleNamespace:
-    return SimpleNamespace(report=report, out=tmp_path / "out")
+    return SimpleNamespace(report=report, out=tmp_path / "out", said=())
 
 
 @pytest.fixture

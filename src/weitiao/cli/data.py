@@ -41,8 +41,7 @@ def show(
     if not samples:
         console.print(f"the {part.value} part is empty")
     for index, (example, rendered) in enumerate(samples, start=1):
-        targets = sum(rendered.trained)
-        head = f"{part.value} {index}  {example.id}  {len(rendered)} tokens, {targets} learnt"
+        head = f"{part.value} {index}  {example.id}"
         console.print(head + (f"  ({example.origin})" if example.origin else ""), style="bold", markup=False)
         if plain:
             typer.echo(show_plain(rendered, chat_format, ids=ids))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import typer
@@ -19,14 +20,20 @@ def run(
     here = shell.of(context)
     here.resumable("run", recipe, out, sets or ())
     result = weitiao.run(recipe, out=out, sets=tuple(sets or ()), resume=resume, console=here.progress())
-    print_report(result.report)
+    print_report(result.report, said=result.said)
     console = shell.output()
     console.print(f"adapter  {result.out / 'adapter'}", soft_wrap=True, highlight=False)
     console.print(f"report   {result.out / 'report.html'}", soft_wrap=True, highlight=False)
 
 
-def print_report(report: dict[str, Any], part: str = "test") -> None:
-    """Print the table of metrics before and after, with their 95% intervals."""
+def print_report(report: dict[str, Any], part: str = "test", *, said: Sequence[str] = ()) -> None:
+    """Print the table of metrics before and after, with their 95% intervals.
+
+    Args:
+        report: What ``report.json`` holds.
+        part: Which part was measured.
+        said: Notes that the user has read already.
+    """
     from rich.table import Table
 
     metrics = report.get("metrics") or {}
@@ -48,7 +55,7 @@ def print_report(report: dict[str, Any], part: str = "test") -> None:
     for name in names:
         table.add_row(name, _cell(before.get(name)), _cell(after.get(name)), _change(metrics, part, name))
     shell.output().print(table)
-    for note in report.get("notes") or ():
+    for note in [n for n in report.get("notes") or () if n not in said]:
         shell.output().print(f"note: {note}", style="yellow", markup=False, highlight=False)
 
 

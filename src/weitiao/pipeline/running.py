@@ -41,10 +41,12 @@ class RunResult:
     Attributes:
         report: What ``report.json`` holds.
         out: The run folder.
+        said: Notes that were shown on the console while it ran.
     """
 
     report: dict[str, Any]
     out: Path
+    said: tuple[str, ...] = ()
 
     @property
     def adapter(self) -> Path:
@@ -286,7 +288,7 @@ class _Run:
                 card=opened.dataset.card,
                 recipe_yaml=dump(recipe),
             )
-        return RunResult(whole, self.out)
+        return RunResult(whole, self.out, tuple(said) if self.console is not None else ())
 
     def _data_facts(self) -> dict[str, Any]:
         dataset = self.opened.dataset

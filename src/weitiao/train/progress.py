@@ -3,15 +3,27 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
-from rich.progress import Progress as Bar
+from rich.progress import Progress as RichProgress
+from rich.text import Text
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 _SHOWN = {"loss": "loss {:.3f}", "grad_norm": "grad {:.2f}", "learning_rate": "lr {:.1e}"}
+
+
+class _Bar(RichProgress):
+    """A bar with a line of numbers below it."""
+
+    line = ""
+
+    def get_renderables(self) -> Iterable[RenderableType]:
+        yield from super().get_renderables()
+        if self.line:
+            yield Text(self.line, no_wrap=True, overflow="ellipsis")
 
 
 class Progress(TrainerCallback):
@@ -33,12 +45,11 @@ class Progress(TrainerCallback):
         interval: float = 10.0,
     ) -> None:
         self.console, self.title, self.counters, self.interval = console, title, counters, interval
-        self.bar = Bar(
+        self.bar = _Bar(
             TextColumn("[bold]{task.description}"),
             BarColumn(),
             MofNCompleteColumn(),
             TimeRemainingColumn(),
-            TextColumn("{task.fields[line]}"),
             console=console,
             disable=not console.is_terminal,
         )
@@ -51,7 +62,7 @@ class Progress(TrainerCallback):
     ) -> None:
         """Start the bar."""
         self.first_step, self.started, self.first = state.global_step, time.monotonic(), self.counters(state)
-        self.task = self.bar.add_task(self.title, total=state.max_steps, completed=state.global_step, line="")
+        self.task = self.bar.add_task(self.title, total=state.max_steps, completed=state.global_step)
         self.bar.start()
 
     def on_step_end(
@@ -88,18 +99,20 @@ class Progress(TrainerCallback):
     def _show_evaluation(self, state: TrainerState, entry: Mapping[str, float]) -> None:
         scores = [f"{n.removeprefix('eval_')} {v:.3f}" for n, v in entry.items() if n.startswith("eval_")]
         self.dev = "dev " + ", ".join(scores)
-        self.console.print(f"step {state.global_step} {self.dev}", markup=False, soft_wrap=True)
+        self.console.print(
+            f"step {state.global_step} {self.dev}", markup=False, highlight=False, soft_wrap=True
+        )
 
     def _show_training(self, state: TrainerState, entry: Mapping[str, float]) -> None:
         numbers = [text.format(entry[name]) for name, text in _SHOWN.items() if name in entry]
         epoch = [] if state.epoch is None else [f"epoch {state.epoch:.2f}"]
         line = " ".join([*epoch, *numbers, *self._speed(state)])
-        self.bar.update(self.task, line=" ".join(filter(None, [line, self.dev])))
+        self.bar.line = " ".join(filter(None, [line, self.dev]))
         now = time.monotonic()
         if not self.console.is_terminal and now - self.said >= self.interval:
             self.said = now
             text = f"{self.title} step {state.global_step}/{state.max_steps} {line}, {self._left(state)} left"
-            self.console.print(text, markup=False, soft_wrap=True)
+            self.console.print(text, markup=False, highlight=False, soft_wrap=True)
 
     def _speed(self, state: TrainerState) -> list[str]:
         seconds = time.monotonic() - self.started
