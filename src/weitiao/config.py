@@ -21,15 +21,15 @@ class BaseConfig(Section):
     """The base model."""
 
     path: str = Field(
-        "weitiao-tiny",
+        default="weitiao-tiny",
         description="`weitiao-tiny` (embedded), a local folder, or a Hub id.",
     )
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = Field(
-        "auto",
+        default="auto",
         description="Precision of the frozen weights; auto: bfloat16 on a GPU, float32 on a CPU.",
     )
-    device: str = Field("auto", description="auto, cpu, cuda, cuda:1, ...")
-    revision: str | None = Field(None, description="Revision of a Hub id.")
+    device: str = Field(default="auto", description="auto, cpu, cuda, cuda:1, ...")
+    revision: str | None = Field(default=None, description="Revision of a Hub id.")
 
 
 class Source(Section):
@@ -37,35 +37,38 @@ class Source(Section):
 
     file: str = Field(description="json, jsonl, csv, tsv, xlsx or parquet.")
     sheet: str | int | None = Field(
-        None, description="Sheet name or number (0 = first); xlsx only. Default: first."
+        default=None, description="Sheet name or number (0 = first); xlsx only. Default: first."
     )
-    encoding: str | None = Field(None, description="Found out when not given (UTF-8, BOM, UTF-16, GB18030).")
-    prompt: str | None = Field(None, description="Overrides data.prompt for this source.")
-    response: str | None = Field(None, description="Overrides data.response for this source.")
-    system: str | None = Field(None, description="Overrides data.system for this source.")
-    limit: int | None = Field(None, gt=0, description="Use the first N rows only.")
+    encoding: str | None = Field(
+        default=None, description="Found out when not given (UTF-8, BOM, UTF-16, GB18030)."
+    )
+    prompt: str | None = Field(default=None, description="Overrides data.prompt for this source.")
+    response: str | None = Field(default=None, description="Overrides data.response for this source.")
+    system: str | None = Field(default=None, description="Overrides data.system for this source.")
+    limit: int | None = Field(default=None, gt=0, description="Use the first N rows only.")
 
 
 class MaskConfig(Section):
     """What is taken out of a group key, so that variants of one template fall together."""
 
-    digits: bool = Field(True, description="Replace runs of digits by `#`.")
+    digits: bool = Field(default=True, description="Replace runs of digits by `#`.")
     vocabulary: str | None = Field(
-        None, description="Text file, one term a line (company names, cities); each is replaced by `*`."
+        default=None,
+        description="Text file, one term a line (company names, cities); each is replaced by `*`.",
     )
 
 
 class SplitConfig(Section):
     """How sources are split. Identical prompts never fall into two parts."""
 
-    dev: float = Field(0.1, ge=0, lt=1, description="Share of the dev part.")
-    test: float = Field(0.1, ge=0, lt=1, description="Share of the test part.")
-    seed: int = Field(7, description="Seed of the split; adding rows later moves no old group.")
+    dev: float = Field(default=0.1, ge=0, lt=1, description="Share of the dev part.")
+    test: float = Field(default=0.1, ge=0, lt=1, description="Share of the test part.")
+    seed: int = Field(default=7, description="Seed of the split; adding rows later moves no old group.")
     group: str | None = Field(
-        None,
+        default=None,
         description="Column or template; rows with the same value stay in one part. Default: the prompt.",
     )
-    mask: MaskConfig | None = Field(None, description="Masking applied to the group value.")
+    mask: MaskConfig | None = Field(default=None, description="Masking applied to the group value.")
 
     @model_validator(mode="after")
     def _shares(self) -> SplitConfig:
@@ -77,29 +80,32 @@ class SplitConfig(Section):
 class DataConfig(Section):
     """Records to examples."""
 
-    sources: tuple[Source, ...] = Field((), description="Files that are split by `split`.")
-    train: tuple[Source, ...] = Field((), description="Instead of sources: files of the training part.")
-    dev: tuple[Source, ...] = Field((), description="Files of the dev part.")
-    test: tuple[Source, ...] = Field((), description="Files of the test part.")
-    prompt: str = Field("prompt", description="A column, or a jinja2 template over the columns.")
-    response: str = Field("response", description="A column, or a jinja2 template over the columns.")
+    sources: tuple[Source, ...] = Field(default=(), description="Files that are split by `split`.")
+    train: tuple[Source, ...] = Field(
+        default=(), description="Instead of sources: files of the training part."
+    )
+    dev: tuple[Source, ...] = Field(default=(), description="Files of the dev part.")
+    test: tuple[Source, ...] = Field(default=(), description="Files of the test part.")
+    prompt: str = Field(default="prompt", description="A column, or a jinja2 template over the columns.")
+    response: str = Field(default="response", description="A column, or a jinja2 template over the columns.")
     system: str | None = Field(
-        None, description="System message: a text or a jinja2 template over the columns."
+        default=None, description="System message: a text or a jinja2 template over the columns."
     )
     split: SplitConfig = Field(default_factory=SplitConfig, description="Used with `sources` only.")
     max_length: int | None = Field(
-        None, gt=0, description="Longest rendered sample in tokens. Default: what the base allows."
+        default=None, gt=0, description="Longest rendered sample in tokens. Default: what the base allows."
     )
     truncate: Literal["error", "left", "right"] = Field(
-        "error",
+        default="error",
         description="What to do with a prompt that makes a sample too long; cuts are counted in the card.",
     )
     on_empty: Literal["error", "drop"] = Field(
-        "error",
+        default="error",
         description="A row whose prompt or response is empty: error, or dropped and counted in the card.",
     )
     on_conflict: Literal["keep", "error"] = Field(
-        "keep", description="Same prompt with different responses: keep (counted in the card) or error."
+        default="keep",
+        description="Same prompt with different responses: keep (counted in the card) or error.",
     )
 
     @model_validator(mode="after")
@@ -115,7 +121,7 @@ class PlainFormat(Section):
     """Prompt and response as bare text, for bases without a chat format."""
 
     kind: Literal["plain"] = "plain"
-    separator: str = Field("\n", description="Text between the turns and in front of the response.")
+    separator: str = Field(default="\n", description="Text between the turns and in front of the response.")
 
 
 class TemplateFormat(Section):
@@ -138,21 +144,21 @@ class PrefixConfig(Section):
 
     kind: Literal["prefix"] = "prefix"
     length: Annotated[int, Field(gt=0)] | Literal["auto"] = Field(
-        "auto",
+        default="auto",
         description="Virtual tokens P; auto: the length of the text it starts from (64 when there is none).",
     )
     init: Literal["random", "zeros", "template"] | InitText = Field(
-        "template",
+        default="template",
         description="random, zeros, template (what all training prompts begin with), or {text: ...}.",
     )
     absorb: bool = Field(
-        True,
+        default=True,
         description="With init template: take that beginning out of every sample, here and at prediction.",
     )
     projection: Annotated[int, Field(gt=0)] | None = Field(
-        None, description="Hidden size of the reparameterising MLP, null for a direct prefix."
+        default=None, description="Hidden size of the reparameterising MLP, null for a direct prefix."
     )
-    dropout: float = Field(0.0, ge=0, lt=1, description="Dropout on the prefix in training.")
+    dropout: float = Field(default=0.0, ge=0, lt=1, description="Dropout on the prefix in training.")
 
 
 class FullConfig(Section):
@@ -167,79 +173,88 @@ MethodConfig = Annotated[PrefixConfig | FullConfig, Field(discriminator="kind")]
 class TrainConfig(Section):
     """The training run."""
 
-    epochs: float = Field(3, gt=0, description="Passes over the training part.")
-    max_steps: int | None = Field(None, gt=0, description="Optimizer steps; overrides epochs.")
-    batch_size: int = Field(16, gt=0, description="Samples per optimizer step.")
+    epochs: float = Field(default=3, gt=0, description="Passes over the training part.")
+    max_steps: int | None = Field(default=None, gt=0, description="Optimizer steps; overrides epochs.")
+    batch_size: int = Field(default=16, gt=0, description="Samples per optimizer step.")
     micro_batch_size: int | None = Field(
-        None,
+        default=None,
         gt=0,
         description="Samples per forward pass; divides batch_size. Default: all, packed into rows.",
     )
-    learning_rate: float = Field(5e-3, gt=0, le=1, description="Peak learning rate.")
-    weight_decay: float = Field(0.0, ge=0)
-    scheduler: Literal["cosine", "linear", "constant"] = Field("cosine", description="After the warmup.")
-    warmup: float = Field(0.05, ge=0, lt=1, description="Share of the steps used for warming up.")
-    max_grad_norm: float = Field(1.0, gt=0, description="Gradients are clipped to this norm.")
+    learning_rate: float = Field(default=5e-3, gt=0, le=1, description="Peak learning rate.")
+    weight_decay: float = Field(default=0.0, ge=0)
+    scheduler: Literal["cosine", "linear", "constant"] = Field(
+        default="cosine", description="After the warmup."
+    )
+    warmup: float = Field(default=0.05, ge=0, lt=1, description="Share of the steps used for warming up.")
+    max_grad_norm: float = Field(default=1.0, gt=0, description="Gradients are clipped to this norm.")
     packing: Literal["auto", "tree", "pack", "pad"] = Field(
-        "auto",
+        default="auto",
         description="tree: shared beginnings once; pack: side by side; pad: one sample a row; auto: cheapest.",
     )
     row_tokens: int | None = Field(
-        None, gt=0, description="Token budget of a row; default: chosen by the cost model."
+        default=None, gt=0, description="Token budget of a row; default: chosen by the cost model."
     )
     precision: Literal["auto", "float32", "bfloat16"] = Field(
-        "auto", description="Of the computation; auto: bfloat16 where the processor has it in hardware."
+        default="auto",
+        description="Of the computation; auto: bfloat16 where the processor has it in hardware.",
     )
-    gradient_checkpointing: bool = Field(False, description="Recompute activations in the backward pass.")
+    gradient_checkpointing: bool = Field(
+        default=False, description="Recompute activations in the backward pass."
+    )
     save_steps: int | None = Field(
-        None, gt=0, description="Checkpoint every N steps; default: once an epoch."
+        default=None, gt=0, description="Checkpoint every N steps; default: once an epoch."
     )
-    keep_checkpoints: int = Field(2, gt=0, description="Newest checkpoints kept, beside the best.")
+    keep_checkpoints: int = Field(default=2, gt=0, description="Newest checkpoints kept, beside the best.")
     early_stopping: int | None = Field(
-        3, gt=0, description="Stop after N evaluations without a better dev metric."
+        default=3, gt=0, description="Stop after N evaluations without a better dev metric."
     )
-    dev_metric: str = Field("loss", description="loss, or a metric of evaluate.metrics.")
-    dev_samples: int = Field(200, gt=0, description="At most so many dev samples are used during training.")
-    logging_steps: int = Field(5, gt=0)
-    report_to: tuple[str, ...] = Field((), description="transformers integrations: tensorboard, wandb, ...")
-    threads: int | None = Field(None, gt=0, description="CPU threads; default: all cores.")
+    dev_metric: str = Field(default="loss", description="loss, or a metric of evaluate.metrics.")
+    dev_samples: int = Field(
+        default=200, gt=0, description="At most so many dev samples are used during training."
+    )
+    logging_steps: int = Field(default=5, gt=0)
+    report_to: tuple[str, ...] = Field(
+        default=(), description="transformers integrations: tensorboard, wandb, ..."
+    )
+    threads: int | None = Field(default=None, gt=0, description="CPU threads; default: all cores.")
 
 
 class DecodeConfig(Section):
     """How answers are decoded."""
 
-    max_new_tokens: int = Field(128, gt=0)
-    temperature: float = Field(0.0, ge=0, le=10, description="0 = greedy.")
-    top_p: float = Field(1.0, gt=0, le=1)
-    stop: tuple[str, ...] = Field((), description="Stop strings, beside the format's own end token.")
-    batch_size: int = Field(16, gt=0)
+    max_new_tokens: int = Field(default=128, gt=0)
+    temperature: float = Field(default=0.0, ge=0, le=10, description="0 = greedy.")
+    top_p: float = Field(default=1.0, gt=0, le=1)
+    stop: tuple[str, ...] = Field(default=(), description="Stop strings, beside the format's own end token.")
+    batch_size: int = Field(default=16, gt=0)
 
 
 class EvaluateConfig(Section):
     """What is measured, before and after."""
 
     metrics: tuple[Literal["exact", "bleu", "rouge", "accuracy"], ...] = Field(
-        ("exact", "bleu", "rouge"), min_length=1
+        default=("exact", "bleu", "rouge"), min_length=1
     )
-    before: bool = Field(True, description="Also measure the untouched base with the full prompt.")
-    limit: int | None = Field(None, gt=0, description="Score at most N test samples (seeded draw).")
-    bootstrap: int = Field(1000, ge=100, description="Bootstrap resamples of the 95% interval.")
+    before: bool = Field(default=True, description="Also measure the untouched base with the full prompt.")
+    limit: int | None = Field(default=None, gt=0, description="Score at most N test samples (seeded draw).")
+    bootstrap: int = Field(default=1000, ge=100, description="Bootstrap resamples of the 95% interval.")
     decode: DecodeConfig = Field(default_factory=DecodeConfig)
 
 
 class Recipe(Section):
     """A run: base, data, format, method, train, evaluate."""
 
-    name: str = Field("run", pattern=r"^[\w.\-]+$")
+    name: str = Field(default="run", pattern=r"^[\w.\-]+$")
     base: BaseConfig = Field(default_factory=BaseConfig)
     data: DataConfig
     format: Literal["auto"] | FormatConfig = Field(
-        "auto", description="auto: the model's chat template, else plain."
+        default="auto", description="auto: the model's chat template, else plain."
     )
     method: MethodConfig = Field(default_factory=PrefixConfig)
     train: TrainConfig = Field(default_factory=TrainConfig)
     evaluate: EvaluateConfig = Field(default_factory=EvaluateConfig)
-    seed: int = Field(0, ge=0, description="Of initialisation, sample order and sampling.")
+    seed: int = Field(default=0, ge=0, description="Of initialisation, sample order and sampling.")
 
     @model_validator(mode="after")
     def _micro_batches(self) -> Recipe:

@@ -99,7 +99,7 @@ def _measure(
 
 
 def _candidates(
-    inputs: Sequence[Sequence[int]], mode: Mode, row_tokens: int | None, cost: CostModel
+    inputs: Sequence[tuple[int, ...]], mode: Mode, row_tokens: int | None, cost: CostModel
 ) -> Iterator[Plan]:
     longest, total = max(map(len, inputs)), sum(map(len, inputs))
     budgets = [row_tokens] if row_tokens else [b for b in _BUDGETS if longest <= b < total] + [total]

@@ -114,12 +114,13 @@ def answer_examples(
     prompts = [format.render_prompt(example.prompt) for example in examples]
     length = 0 if prefix is None else prefix.shape[3]
     check_answers(tuned.model, format, examples, decode.max_new_tokens, length=length)
-    texts, own = [""] * len(prompts), [None] * len(prompts)
+    texts = [""] * len(prompts)
+    own: list[LogProb | None] = [None] * len(prompts)
     with _bar(console) as bar:
         task = bar.add_task(what, total=len(prompts))
         for done in answer(tuned.model, prompts, prefix=prefix, format=format, config=decode, seed=seed):
             for number, decoded in zip(done.numbers, done.generation.answers, strict=True):
-                texts[number], own[number] = decoded.text, LogProb.of(decoded.logprobs)  # type: ignore[call-overload]
+                texts[number], own[number] = decoded.text, LogProb.of(decoded.logprobs)
             bar.advance(task, len(done.numbers))
     rendered = [format.render(example) for example in examples]
     return Answers(texts, own, score_references(tuned, rendered, pad_id=format.pad_id))

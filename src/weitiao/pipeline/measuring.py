@@ -116,7 +116,9 @@ def _known(metrics: Sequence[str]) -> tuple[str, ...]:
     return tuple(metrics)
 
 
-def _answers(loaded: Loaded, examples: Sequence[Example], *, adapter: bool, console: Console | None) -> Answers:
+def _answers(
+    loaded: Loaded, examples: Sequence[Example], *, adapter: bool, console: Console | None
+) -> Answers:
     who = loaded.answerer(adapter=adapter)
     prefix = None if who.prefix is None else DeepPrefix(who.prefix).to(who.model.device)
     what = "measuring the adapter" if adapter else "measuring the base"

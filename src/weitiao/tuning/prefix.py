@@ -59,6 +59,11 @@ class DeepPrefix(nn.Module):
         random_projection: With `projection`: initialise the last layer randomly and ignore `start`.
     """
 
+    kv: nn.Parameter
+    start: Tensor
+    embedding: nn.Parameter
+    mlp: nn.Sequential
+
     def __init__(
         self,
         start: Tensor,
