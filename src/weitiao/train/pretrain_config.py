@@ -44,10 +44,20 @@ class ModelRecipe(_Strict):
     max_position: int = Field(2048, gt=0, description="Longest input in tokens.")
     rope_theta: float = Field(10_000.0, gt=0, description="Base of the rotary angles (llama).")
     initializer_range: float = Field(0.02, gt=0, description="Standard deviation of fresh weights.")
+    induction: bool = Field(
+        False,
+        description="Begin with two attention heads that continue a repeated sequence (llama, heads = kv_heads).",
+    )
 
     @model_validator(mode="after")
     def _heads_divide(self) -> ModelRecipe:
         problems = []
+        if self.induction and (
+            self.family != "llama" or self.kv_heads not in (None, self.heads) or self.layers < 2
+        ):
+            problems.append(
+                "induction needs the family llama, at least two layers, and as many kv_heads as heads"
+            )
         if self.hidden % self.heads:
             problems.append(f"hidden {self.hidden} is not a multiple of heads {self.heads}")
         if self.kv_heads is not None and self.heads % self.kv_heads:
