@@ -19,7 +19,6 @@ import json
 import math
 import os
 import platform
-import resource
 import statistics
 import subprocess
 import sys
@@ -113,16 +112,18 @@ def measure(
     return row
 
 
-def _resident() -> int:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+def _status(field: str) -> int:
+    """Bytes of a field of /proc/self/status; getrusage would count what this process was forked from."""
+    line = next(li for li in Path("/proc/self/status").read_text().splitlines() if li.startswith(field))
+    return int(line.split()[1]) * 1024
 
 
 def measure_memory(batch: BenchSet, dtype: torch.dtype, kind: str) -> int:
     """Bytes by which a step raises the peak resident size of this process; called in a process of its own."""
     runner = make_runner(kind, dtype, batch.official_length)
-    before = int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    before = _status("VmRSS")
     runner.step(batch.samples[:BATCH])
-    return _resident() - before
+    return _status("VmHWM") - before
 
 
 def _memory_of(options: argparse.Namespace, name: str, dtype: str, kind: str) -> int:

@@ -37,7 +37,7 @@ def test_show(api, command, recipe: Path, monkeypatch: pytest.MonkeyPatch, optio
     _, args, kwargs = api.calls[0]
     assert args == (recipe,)
     assert kwargs == {"sets": ("seed=1",), "part": "test", "n": 2}
-    assert "test 1  0123  2 tokens, 1 learnt  (f.csv, row 7)" in done.stdout
+    assert "test 1  0123  (f.csv, row 7)" in done.stdout
     assert "the sample" in done.stdout
     assert shown == [("qa", "--ids" in options)]
 

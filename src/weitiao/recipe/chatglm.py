@@ -16,8 +16,6 @@ NAMES: dict[str, str] = {
     "max_target_length": "data.max_length (when decoding: evaluate.decode.max_new_tokens)",
     "pre_seq_len": "method.length",
     "prefix_projection": "method.projection (its hidden size)",
-    "history_column": "not there yet (a sample is one prompt and one response)",
-    "quantization_bit": "not there yet (choose base.dtype)",
     "num_train_epochs": "train.epochs",
     "max_steps": "train.max_steps",
     "per_device_train_batch_size": "train.micro_batch_size",
