@@ -1,8 +1,8 @@
 """A head start in copying: two attention heads that continue a repeated sequence are written into a new Llama base.
 
-Small models find this circuit by themselves only after many millions of tokens. Its form is known (Olsson et al. 2022,
-"In-context Learning and Induction Heads", arXiv 2209.11895), so it is written into the first two layers and stays there,
-while everything around it learns to use it:
+Small models find this circuit by themselves only after many millions of tokens. Its form is known (Olsson et al.
+2022, "In-context Learning and Induction Heads", arXiv 2209.11895), so it is written into the first two layers and stays
+there, while everything around it learns to use it:
 
 * layer 0, head 0 attends to the previous token and writes that token's identity into a subspace of the residual;
 * layer 1, head 0 looks for positions whose previous token equals the current one and copies the token found there.
