@@ -21,9 +21,10 @@ from torch import Tensor
 
 from weitiao.infer.cache import RowCache
 from weitiao.pack import CostModel, plan
+from weitiao.pack.batch import padded
 from weitiao.pack.plan import Mode
 from weitiao.pack.tree import Row, plant
-from weitiao.tuning.attention import Visibility, rows_of
+from weitiao.tuning.attention import Visibility
 from weitiao.tuning.blocks import CALL_PAIRS
 from weitiao.types import Rendered
 
@@ -153,8 +154,8 @@ def _read(model: Any, part: Sequence[_Planted], pad_id: int) -> _Read:
     last = torch.tensor([[*row.last, *own[len(row) :]] for row in rows])
     device = model.device
     out = model.base_model(
-        input_ids=rows_of([r.ids for r in rows], pad_id, width).to(device),
-        position_ids=(rows_of([r.depth for r in rows], 0, width) + starts[:, None]).to(device),
+        input_ids=padded([r.ids for r in rows], width, [pad_id] * width).to(device),
+        position_ids=(padded([r.depth for r in rows], width, [0] * width) + starts[:, None]).to(device),
         use_cache=True,
         visibility=Visibility(
             first.to(device), last.to(device), width, None if visible is None else visible.to(device)

@@ -63,7 +63,8 @@ class Batch:
         return torch.bincount(self.pair_sample, minlength=self.num_samples)
 
 
-def _padded(lists: Sequence[Sequence[int]], width: int, fill: Sequence[int]) -> Tensor:
+def padded(lists: Sequence[Sequence[int]], width: int, fill: Sequence[int]) -> Tensor:
+    """LongTensor [len(lists), width]; short lists go on with `fill` [width]."""
     return torch.tensor([[*row, *fill[len(row) :]] for row in lists], dtype=torch.long).reshape(-1, width)
 
 
@@ -89,10 +90,10 @@ def collate(samples: Sequence[Rendered], chosen: Plan, *, pad_id: int = 0) -> Ba
             tokens.append(edge.token)
             weights.append(edge.weight)
     return Batch(
-        input_ids=_padded([r.ids for r in rows], width, [pad_id] * width),
-        position_ids=_padded([r.depth for r in rows], width, [0] * width),
-        first=_padded([own[: len(r)] for r in rows], width, own),
-        last=_padded([r.last for r in rows], width, own),
+        input_ids=padded([r.ids for r in rows], width, [pad_id] * width),
+        position_ids=padded([r.depth for r in rows], width, [0] * width),
+        first=padded([own[: len(r)] for r in rows], width, own),
+        last=padded([r.last for r in rows], width, own),
         parent=torch.tensor(parents, dtype=torch.long),
         token=torch.tensor(tokens, dtype=torch.long),
         weight=torch.tensor(weights, dtype=torch.float32),

@@ -28,7 +28,6 @@ G = H / K, D head size, L layers.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import Any, Literal
@@ -370,8 +369,3 @@ def use_interval_attention(model: nn.Module) -> None:
     AttentionInterface.register(NAME, attend)
     AttentionMaskInterface.register(NAME, _no_mask)
     model.set_attn_implementation(NAME)  # type: ignore[operator]
-
-
-def rows_of(lists: Sequence[Sequence[int]], fill: int, width: int) -> Tensor:
-    """LongTensor [len(lists), width]; short lists are filled up at the end."""
-    return torch.tensor([[*items, *[fill] * (width - len(items))] for items in lists], dtype=torch.long)
