@@ -43,12 +43,52 @@ class Record:
 
 
 @dataclass(frozen=True, slots=True)
+class ToolCall:
+    """A function call that the assistant makes.
+
+    Attributes:
+        name: Of the function.
+        arguments: Names and values; JSON values only.
+    """
+
+    name: str
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+
+    def as_dict(self) -> dict[str, Any]:
+        """``{"name": ..., "arguments": {...}}``."""
+        return {"name": self.name, "arguments": dict(self.arguments)}
+
+
+@dataclass(frozen=True, slots=True)
 class Message:
-    """One turn. ``train`` is True when its content is to be learnt."""
+    """One turn.
+
+    Attributes:
+        role: Who speaks; ``tool`` returns what a function call found.
+        content: Text; of a tool, its result as text.
+        train: True when it is to be learnt (assistant only).
+        tool_calls: Calls that stand behind the content (assistant only).
+    """
 
     role: Role
     content: str
     train: bool = False
+    tool_calls: tuple[ToolCall, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What an assistant's text says once its function calls are read out of it.
+
+    Attributes:
+        content: The text beside the calls.
+        tool_calls: The calls, in order.
+        problem: Why a call that was begun could not be read; None when all is well. The text is then in ``content``.
+    """
+
+    content: str
+    tool_calls: tuple[ToolCall, ...] = ()
+    problem: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +101,7 @@ class Example:
         group: Examples with the same group never fall into two parts of a split.
         origin: Where it comes from.
         meta: Free fields carried along to predictions (for instance the user's own id).
+        tools: JSON schemas of the functions that the assistant may call (OpenAI's form), in the order given.
     """
 
     id: str
@@ -68,6 +109,7 @@ class Example:
     group: str = ""
     origin: Origin | None = None
     meta: Mapping[str, Any] = field(default_factory=dict)
+    tools: tuple[Mapping[str, Any], ...] = ()
 
     @property
     def prompt(self) -> tuple[Message, ...]:
@@ -81,9 +123,12 @@ class Example:
         return last.content if last.role == "assistant" else None
 
 
-def content_id(messages: Sequence[Message]) -> str:
-    """Sixteen hex digits that depend on roles and contents only."""
-    text = json.dumps([[m.role, m.content] for m in messages], ensure_ascii=False)
+def content_id(messages: Sequence[Message], tools: Sequence[Mapping[str, Any]] = ()) -> str:
+    """Sixteen hex digits that depend on roles, contents, calls and tools only."""
+    said: list[Any] = [
+        [m.role, m.content, *([[c.as_dict() for c in m.tool_calls]] if m.tool_calls else [])] for m in messages
+    ]
+    text = json.dumps([*said, {"tools": list(tools)}] if tools else said, ensure_ascii=False)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
@@ -106,12 +151,15 @@ class Rendered:
         trained: [T]; ``trained[k]`` is True when token k is a target (it is predicted from the tokens before it).
         example_id: Which example it renders.
         weight: Weight of each of its targets in the loss.
+        context: How many of the first tokens all see each other, whatever their order (ChatGLM-6B: up to and with
+            ``[gMASK]``); 0 for a causal sample.
     """
 
     ids: tuple[int, ...]
     trained: tuple[bool, ...]
     example_id: str = ""
     weight: float = 1.0
+    context: int = 0
 
     def __post_init__(self) -> None:
         if len(self.ids) != len(self.trained):

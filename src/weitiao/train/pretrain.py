@@ -25,7 +25,6 @@ from weitiao.models.tokenizer_training import sample_texts, save_tokenizer, trai
 from weitiao.recipe import dump, load_recipe
 from weitiao.train import pretrain_data as rows
 from weitiao.train.checkpoint import differences
-from weitiao.train.induction import write_induction_heads
 from weitiao.train.pretrain_card import write_card, write_curve
 from weitiao.train.pretrain_config import RESUMABLE, ModelRecipe, PretrainRecipe
 from weitiao.train.pretrain_text import texts_fingerprint, tokenizer_sample
@@ -244,10 +243,7 @@ def build_model(recipe: ModelRecipe, tokenizer: PreTrainedTokenizerFast) -> PreT
             attn_pdrop=0.0,
             **common,
         )
-    model = AutoModelForCausalLM.from_config(config, dtype=torch.float32, attn_implementation="sdpa")
-    if recipe.induction:
-        write_induction_heads(model, seed=torch.initial_seed() % 2**31)
-    return model
+    return AutoModelForCausalLM.from_config(config, dtype=torch.float32, attn_implementation="sdpa")
 
 
 # -------------------------------------------------------------------------------------- the end

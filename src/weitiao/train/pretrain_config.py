@@ -44,20 +44,10 @@ class ModelRecipe(_Strict):
     max_position: int = Field(2048, gt=0, description="Longest input in tokens.")
     rope_theta: float = Field(10_000.0, gt=0, description="Base of the rotary angles (llama).")
     initializer_range: float = Field(0.02, gt=0, description="Standard deviation of fresh weights.")
-    induction: bool = Field(
-        False,
-        description="Begin with two attention heads that continue a repeated sequence (llama, heads = kv_heads).",
-    )
 
     @model_validator(mode="after")
     def _heads_divide(self) -> ModelRecipe:
         problems = []
-        if self.induction and (
-            self.family != "llama" or self.kv_heads not in (None, self.heads) or self.layers < 2
-        ):
-            problems.append(
-                "induction needs the family llama, at least two layers, and as many kv_heads as heads"
-            )
         if self.hidden % self.heads:
             problems.append(f"hidden {self.hidden} is not a multiple of heads {self.heads}")
         if self.kv_heads is not None and self.heads % self.kv_heads:
@@ -135,6 +125,12 @@ class PretrainTrainRecipe(_Strict):
     eval_steps: int = Field(200, gt=0, description="Steps between validations.")
     log_steps: int = Field(5, gt=0, description="Steps between log entries.")
     loss_chunk: int = Field(2048, gt=0, description="Tokens whose logits exist at a time.")
+    guidance: float = Field(
+        0.0,
+        ge=0,
+        description="Weight of the loss that guides four heads to what copying needs (llama, at least three layers); "
+        "it acts until the learning rate begins to fall.",
+    )
     threads: int | None = Field(None, gt=0, description="Processor threads; torch's own if empty.")
 
     @model_validator(mode="after")
@@ -158,12 +154,17 @@ class PretrainRecipe(_Strict):
     train: PretrainTrainRecipe = Field(default_factory=lambda: PretrainTrainRecipe.model_validate({}))
 
     @model_validator(mode="after")
-    def _rows_fit(self) -> PretrainRecipe:
+    def _parts_fit(self) -> PretrainRecipe:
         if self.data.row_tokens > self.model.max_position:
             raise ValueError(
                 f"data.row_tokens {self.data.row_tokens} is longer than "
                 f"model.max_position {self.model.max_position}"
             )
+        shape = self.model
+        if self.train.guidance and (shape.family != "llama" or shape.layers < 3 or shape.heads < 2):
+            raise ValueError("train.guidance needs the family llama, at least three layers and two heads")
+        if self.train.guidance and shape.kv_heads not in (None, shape.heads):
+            raise ValueError("train.guidance needs as many model.kv_heads as model.heads")
         return self
 
     def rooted(self, root: Path) -> PretrainRecipe:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import shutil
 import time
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from transformers import (
 )
 
 from weitiao.errors import TrainError
+from weitiao.train.guidance import Guidance
 from weitiao.train.lm_loss import next_token_loss
 from weitiao.train.muon import build_optimizer
 from weitiao.train.pretrain_config import PretrainRecipe
@@ -63,8 +65,10 @@ class PretrainTrainer(Trainer):
     def compute_loss(  # type: ignore[override]
         self, model: nn.Module, inputs: dict[str, Tensor], *_: Any, **__: Any
     ) -> Tensor:
-        """Mean loss in nats over the row_tokens - 1 targets of each row."""
-        loss = row_loss(model, inputs["input_ids"], self.recipe)
+        """Mean loss in nats over the row_tokens - 1 targets of each row, with what guides the copying heads."""
+        train = self.recipe.train
+        guided = train.guidance > 0 and self.state.global_step < round((1 - train.decay) * train.steps)
+        loss = row_loss(model, inputs["input_ids"], self.recipe, guidance=train.guidance if guided else 0.0)
         if not torch.isfinite(loss):
             raise TrainError(
                 f"the loss is {loss.item()} after step {self.state.global_step}",
@@ -139,17 +143,24 @@ def training_arguments(recipe: PretrainRecipe, folder: Path) -> TrainingArgument
     )
 
 
-def row_loss(model: nn.Module, input_ids: Tensor, recipe: PretrainRecipe) -> Tensor:
-    """Next-token loss of rows ``[B, T]``; the logits exist chunk by chunk."""
-    hidden = model.base_model(input_ids=input_ids, use_cache=False).last_hidden_state  # type: ignore[operator]
+def row_loss(model: nn.Module, input_ids: Tensor, recipe: PretrainRecipe, *, guidance: float = 0.0) -> Tensor:
+    """Next-token loss of rows ``[B, T]``; the logits exist chunk by chunk.
+
+    Args:
+        guidance: Weight of the loss of the guided heads (`weitiao.train.guidance`) that is added.
+    """
+    guided = Guidance(model) if guidance else None
+    with guided or nullcontext():
+        hidden = model.base_model(input_ids=input_ids, use_cache=False).last_hidden_state  # type: ignore[operator]
     weight = model.get_output_embeddings().weight  # type: ignore[operator]
-    return next_token_loss(
+    loss = next_token_loss(
         hidden[:, :-1].flatten(0, 1),
         weight,
         input_ids[:, 1:].flatten(),
         chunk=recipe.train.loss_chunk,
         dtype=torch.bfloat16 if recipe.train.bf16 else torch.float32,
     )
+    return loss if guided is None else loss + guidance * guided.loss(input_ids)
 
 
 def validation_losses(
