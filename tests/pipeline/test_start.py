@@ -7,6 +7,7 @@ attention, no packing, no prefix.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from pipeline.conftest import RecipeFile
 from weitiao.errors import ConfigError, DataError
 from weitiao.infer.score import score_references
 from weitiao.models.load import EMBEDDED
+from weitiao.pipeline import opening
 from weitiao.pipeline.opening import Opened, _located, attach, open_recipe
 from weitiao.pipeline.running import resolve
 from weitiao.tuning.prefix import PrefixShape
@@ -197,3 +199,20 @@ def test_a_folder_does_not_hide_the_embedded_base(recipe_file: RecipeFile) -> No
     (recipe.parent / EMBEDDED).mkdir()
     resolved = resolve(recipe)
     assert _located(resolved.value, resolved.root).path == EMBEDDED
+
+
+def test_what_a_prefix_of_fixed_length_absorbs_makes_room_for_it(
+    opened: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A sample that fits behind the prefix once the shared beginning is out of it is not refused."""
+    free = opened(length="auto", init="template", absorb=True)
+    longest = max(len(r) for part in ("train", "dev", "test") for r in free.rendered(part))
+    load = opening.load_base
+
+    def small(*args: Any, **kwargs: Any) -> Any:
+        return replace(load(*args, **kwargs), max_positions=longest + 40)
+
+    monkeypatch.setattr(opening, "load_base", small)
+    assert opened(length=40, init="template", absorb=True).prefix_length == 40
+    with pytest.raises(DataError, match="positions"):
+        opened(length=41, init="template", absorb=True)

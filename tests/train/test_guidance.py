@@ -68,7 +68,7 @@ def copied(model: LlamaForCausalLM) -> float:
 def trained(weight: float) -> float:
     model, draw = fresh(), torch.Generator().manual_seed(0)
     optimizer = torch.optim.AdamW(model.parameters(), lr=3e-3)
-    for _ in range(250):
+    for _ in range(150):
         first = torch.randint(64, (16, 12), generator=draw)
         ids = torch.cat([first, first], 1)
         with Guidance(model) as guidance:
@@ -79,9 +79,10 @@ def trained(weight: float) -> float:
     return copied(model)
 
 
-def test_a_guided_base_copies_long_before_an_unguided_one() -> None:
-    assert trained(0.5) > 0.8
-    assert trained(0.0) < 0.5
+def test_a_guided_base_copies_sooner_than_an_unguided_one() -> None:
+    guided = trained(0.5)
+    assert guided > 0.4
+    assert guided > 2 * trained(0.0)
 
 
 @pytest.mark.parametrize(

@@ -203,4 +203,7 @@ def parquet_rows(path: Path, problems: Problems) -> Iterator[Row]:
                     yield number, {name: plain_value(value) for name, value in fields.items()}
     except (pyarrow.ArrowException, OSError) as error:
         first = str(error).splitlines()[0]
-        raise DataError(f"{problems.name}: not a readable parquet file ({first})") from error
+        raise DataError(
+            f"{problems.name}: not a readable parquet file ({first})",
+            remedy="write it again, or save it as .csv",
+        ) from error

@@ -38,7 +38,9 @@ def check_writable(path: Path, *, columns: Sequence[str], rows: Sequence[Mapping
             remedy="end the name of the output in .csv or .xlsx for Excel, or .jsonl",
         )
     if path.is_dir():
-        raise DataError(f"{path}: is a folder, expected the name of a file")
+        raise DataError(
+            f"{path}: is a folder, expected the name of a file", remedy=f"write to {path / 'answers.csv'}"
+        )
     if suffix == ".xlsx":
         _check_sheet(path, columns, rows)
 

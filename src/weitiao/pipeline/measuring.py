@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
+import yaml
 from rich.console import Console
 
 from weitiao.chat import ChatFormat
@@ -21,7 +22,7 @@ from weitiao.pipeline.answering import Answers, answer_examples, prediction_rows
 from weitiao.pipeline.files import versions, write_lines
 from weitiao.pipeline.opening import open_recipe
 from weitiao.pipeline.running import resolve
-from weitiao.recipe import dump
+from weitiao.tuning.adapter import CONFIG
 from weitiao.tuning.prefix import DeepPrefix
 from weitiao.tuning.tuned import Tuned
 from weitiao.types import Dataset, Example, Rendered
@@ -105,8 +106,18 @@ def evaluate_adapter(
     folder = Path(out)
     rows = prediction_rows(examples, base_says, adapter_says)
     write_lines(folder / "predictions.jsonl", rows)
-    text = dump(_as_recipe(loaded, Path(data), prompt, response))
+    text = _recipe_of(loaded, Path(adapter))
     return write_report(folder, report, predictions=rows, history=[], card=dataset.card, recipe_yaml=text)
+
+
+def _recipe_of(loaded: Loaded, adapter: Path) -> str:
+    """The recipe that trained the adapter where its run is still around it, else what the adapter itself remembers."""
+    beside = adapter.resolve().parent / "recipe.yaml"
+    if beside.is_file():
+        return beside.read_text("utf-8")
+    known = {key: loaded.config[key] for key in ("name", "method", "data", "seed") if key in loaded.config}
+    note = f"# {adapter.name} lies outside of its run: this is what {CONFIG} remembers.\n"
+    return note + yaml.safe_dump(known, allow_unicode=True, sort_keys=False)
 
 
 def _known(metrics: Sequence[str]) -> tuple[str, ...]:

@@ -97,35 +97,35 @@ def _located(recipe: Recipe, root: Path) -> BaseConfig:
 
 
 def _taken(recipe: Recipe, format: ChatFormat) -> int:
-    """Virtual tokens as far as they are known before the data are: a shared beginning is not."""
+    """Virtual tokens as far as they are known before the data are: a shared beginning is not, nor what it takes out."""
     method = recipe.method
     if not isinstance(method, PrefixConfig):
         return 0
     if method.length != "auto":
-        return method.length
+        return 0 if method.init == "template" and method.absorb else method.length
     if isinstance(method.init, InitText):
         return len(format.encode_text(method.init.text))
     return 0 if method.init == "template" else _DEFAULT_LENGTH
 
 
 def _check_room(opened: Opened) -> None:
-    """A shared beginning that is not taken out of the samples comes on top of them.
+    """A shared beginning makes the prefix longer, and the samples shorter where it is taken out of them.
 
     Raises:
         DataError: Samples that then need more positions than the base has.
     """
     limit, length = opened.base.max_positions, opened.prefix_length
-    if limit is None or opened.start is None or not opened.start.ids or opened.start.absorbed:
+    if limit is None or opened.start is None or not opened.start.ids:
         return
     examples = [e for part in ("train", "dev", "test") for e in getattr(opened.dataset, part)]
-    sizes = [(len(opened.whole.render(e)), e) for e in examples]
+    sizes = [(len(opened.format.render(e)), e) for e in examples]
     long = [f"{e.origin or e.id}: {n} tokens" for n, e in sizes if n + length > limit]
     if long:
         what = f"{len(long)} samples are longer than the {limit} positions of the base less {length} of the prefix"
         raise DataError(
             collect(long, what=what),
-            remedy=f"set data.max_length to {max(limit - length, 1)} and data.truncate to left or right, "
-            "or method.absorb to true",
+            remedy=f"set data.max_length to {max(limit - length, 1) + len(opened.start.absorbed)} and data.truncate to "
+            f"left or right{'' if opened.start.absorbed else ', or method.absorb to true'}",
         )
 
 
@@ -140,9 +140,11 @@ def _room(recipe: Recipe, base: Base, format: ChatFormat) -> int:
     wanted = recipe.data.max_length
     if limit is None:
         return wanted or 2**31
-    if taken >= limit:
+    length = getattr(recipe.method, "length", 0)
+    longest = max(taken, length if isinstance(length, int) else 0)
+    if longest >= limit:
         raise ConfigError(
-            f"method.length: a prefix of {taken} leaves no room, the base takes {limit} positions",
+            f"method.length: a prefix of {longest} leaves no room, the base takes {limit} positions",
             remedy="choose a shorter prefix",
         )
     if wanted is not None and wanted > limit - taken:

@@ -185,7 +185,9 @@ def _compose(text: str, path: Path) -> yaml.Node | None:
         remedy = "Indent with spaces, not tabs." if "\\t" in said else "Texts with : # { or [ need quotes."
         raise ConfigError(f"{path}, line {line}: not valid YAML: {said}{quoted}", remedy=remedy) from error
     except (yaml.YAMLError, RecursionError) as error:
-        raise ConfigError(f"{path}: not valid YAML: {error}") from error
+        raise ConfigError(
+            f"{path}: not valid YAML: {error}", remedy="Compare it with a recipe of the `recipes` folder."
+        ) from error
 
 
 class _Walk:
@@ -201,7 +203,10 @@ class _Walk:
         if isinstance(node, yaml.ScalarNode):
             return self._scalar(node)
         if id(node) in self.open:
-            raise ConfigError(f"{self.tree.where(path)}: {dotted(path)} contains itself")
+            raise ConfigError(
+                f"{self.tree.where(path)}: {dotted(path)} contains itself",
+                remedy="Write the values out instead of an alias (*name) inside its own anchor (&name).",
+            )
         self.open.append(id(node))
         try:
             if isinstance(node, yaml.SequenceNode):

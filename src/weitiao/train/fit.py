@@ -185,7 +185,10 @@ def _check(
             f"the base is on {tuned.device}: set CUDA_VISIBLE_DEVICES={tuned.device.index} and use cuda"
         )
     if problems:
-        raise TrainError(collect(problems, what="the training cannot start"))
+        raise TrainError(
+            collect(problems, what="the training cannot start"),
+            remedy="correct these, then run again; `weitiao data show` prints what is learnt of each sample",
+        )
 
 
 def _totals(run: RunState) -> dict[str, float]:

@@ -47,7 +47,9 @@ def corpus_files(recipe: CorpusRecipe) -> dict[str, Path]:
     if not found:
         problems.append(f"data.folder: no *.jsonl or *.jsonl.gz file in {folder}")
     if problems:
-        raise ConfigError(collect(problems, what="the corpus cannot be read"))
+        raise ConfigError(
+            collect(problems, what="the corpus cannot be read"), remedy="correct data.folder and data.sources"
+        )
     return {name: path for name, path in found.items() if recipe.sources.get(name, 1.0) > 0}
 
 
@@ -71,7 +73,10 @@ def _lines(path: Path) -> Iterator[str]:
                 empty = False
                 yield text
         if empty:
-            raise DataError(f"{path}: the file holds no document")
+            raise DataError(
+                f"{path}: the file holds no document",
+                remedy="fill it, or give it the weight 0 in data.sources",
+            )
 
 
 def _shuffled(items: Iterator[Any], rng: random.Random, size: int) -> Iterator[Any]:

@@ -149,9 +149,12 @@ def training_arguments(recipe: PretrainRecipe, folder: Path) -> TrainingArgument
 
 
 def row_loss(model: nn.Module, input_ids: Tensor, recipe: PretrainRecipe, *, guidance: float = 0.0) -> Tensor:
-    """Next-token loss of rows ``[B, T]``; the logits exist chunk by chunk.
+    """Next-token loss; the logits exist chunk by chunk.
 
     Args:
+        model: The decoder.
+        input_ids: ``[B, T]`` rows.
+        recipe: The run.
         guidance: Weight of the loss of the guided heads (`weitiao.train.guidance`) that is added.
     """
     guided = Guidance(model) if guidance else None

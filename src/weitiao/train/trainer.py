@@ -251,7 +251,10 @@ class WeitiaoTrainer(Trainer):
         finally:
             self.tuned.train(was_training)
         if name not in scores:
-            raise TrainError(f"train.dev_metric {name} is not among the dev scores: {', '.join(scores)}")
+            raise TrainError(
+                f"train.dev_metric {name} is not among the dev scores: {', '.join(scores)}",
+                remedy="set train.dev_metric to one of these",
+            )
         if not math.isfinite(scores["loss"]):
             self._diverged(self.state.global_step, f"the dev loss is {scores['loss']}")
         return scores
@@ -321,7 +324,10 @@ class WeitiaoTrainer(Trainer):
         saved, own = load_file(path), self._tensors()
         there, here = ({n: list(t.shape) for n, t in tensors.items()} for tensors in (saved, own))
         if wrong := checkpoint.differences(there, here):
-            raise TrainError(f"{path} holds other tensors than train here: {'; '.join(wrong)}")
+            raise TrainError(
+                f"{path} holds other tensors than train here: {'; '.join(wrong)}",
+                remedy="resume with the base and the method of that run, or use another --out",
+            )
         with torch.no_grad():
             for name, tensor in own.items():
                 tensor.copy_(saved[name])
