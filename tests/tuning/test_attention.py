@@ -192,3 +192,20 @@ def test_a_bidirectional_context_is_one_more_interval() -> None:
         assert not bool(mask[40, 41])
         out, _ = attend(MODULE, made["query"], made["key"], made["value"], None, visibility=visibility)  # type: ignore[arg-type]
         torch.testing.assert_close(out, by_hand(made, mask[None]), rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("form", ["dense", "blocks"])
+def test_autocast_leaves_queries_in_float32_and_values_in_bfloat16(form: Any) -> None:
+    """Full tuning trains float32 weights under autocast: linear layers give bfloat16, the rotation float32 again."""
+    first, last = rows(3, 2, 96)
+    t: dict[str, Any] = tensors(3, 2, 96, 0)
+    t["query"].requires_grad_(True)
+    visibility = Visibility(first, last, 96, form=form)
+    module: Any = SimpleNamespace(layer_idx=0)
+    want, _ = attend(module, t["query"], t["key"], t["value"], None, visibility=visibility)
+    with torch.autocast("cpu", torch.bfloat16):
+        got, _ = attend(module, t["query"], t["key"], t["value"].bfloat16(), None, visibility=visibility)
+    assert got.dtype == torch.bfloat16
+    torch.testing.assert_close(got.float(), want, atol=0.05, rtol=0.05)
+    (got.float() * torch.randn_like(want)).sum().backward()
+    assert t["query"].grad.abs().sum() > 0

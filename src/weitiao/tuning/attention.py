@@ -346,6 +346,8 @@ def attend(
     if attention_mask is not None or dropout or kwargs.get("softcap") is not None:
         raise ValueError("interval attention takes no attention_mask, no dropout and no softcap")
     scale = query.shape[-1] ** -0.5 if scaling is None else scaling
+    if query.dtype != value.dtype:  # autocast: the rotation made float32 of queries and keys
+        query, key = query.to(value.dtype), key.to(value.dtype)
     prefix_key = prefix_value = None
     length = 0
     if prefix is not None:
