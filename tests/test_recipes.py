@@ -94,7 +94,7 @@ def test_the_instruction_comes_first(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "rows"), [("demo_classify", 332), ("demo_keywords", 333), ("quickstart", 40)]
+    ("name", "rows"), [("demo_classify", 338), ("demo_keywords", 333), ("quickstart", 40)]
 )
 def test_counts(name: str, rows: int) -> None:
     data = dataset(name)
