@@ -36,7 +36,10 @@ PAIRS = {
     "README.md": "README.zh.md",
     "docs/index.md": "docs/index.zh.md",
     "docs/from-chatglm-scripts.md": "docs/from-chatglm-scripts.zh.md",
+    "docs/data-shapes.md": "docs/data-shapes.zh.md",
+    "docs/formats.md": "docs/formats.zh.md",
     "docs/tutorials/first-adapter.md": "docs/tutorials/first-adapter.zh.md",
+    "docs/tutorials/old-chatglm-checkpoint.md": "docs/tutorials/old-chatglm-checkpoint.zh.md",
 }
 EXECUTED = ("README.md", "docs/tutorials/first-adapter.md")
 PAGES = sorted(
@@ -155,6 +158,7 @@ def commands(page: str, program: str) -> Iterator[tuple[int, list[str]]]:
             text = re.sub(r"<<'(\w+)'\n.*?\n\1$", "", block.text, flags=re.DOTALL | re.MULTILINE)
             for line in text.replace("\\\n", " ").splitlines():
                 for part in re.split(r"\||&&|;", line):
+                    part = re.sub(r"\s>\s*\S+", "", part)  # where the output goes
                     words = shlex.split(part, comments=True)
                     if words[:1] == [program]:
                         yield block.line, words[1:]

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import BaseModel
 
-from weitiao.config import FullConfig, InitText, PlainFormat, PrefixConfig, Recipe, Section
+from weitiao.config import FullConfig, InitAdapter, InitText, PlainFormat, PrefixConfig, Recipe, Section
 from weitiao.errors import ConfigError
 from weitiao.recipe import dump, load_recipe
 from weitiao.recipe.chatglm import NAMES
@@ -165,6 +165,11 @@ def test_a_folder_and_a_huge_file(recipe, tmp_path: Path) -> None:
 # --- problems -------------------------------------------------------------------------------------------
 
 
+def test_a_section_of_several_forms_is_told_by_its_keys(recipe) -> None:
+    path = recipe("data: {sources: [{file: a.json}]}\nmethod: {init: {adapter: old/checkpoint-3000}}\n")
+    assert load_recipe(path).value.method == PrefixConfig(init=InitAdapter(adapter="old/checkpoint-3000"))
+
+
 def test_all_problems_at_once(recipe) -> None:
     path = recipe(
         "name: a b\n"
@@ -190,7 +195,8 @@ def test_all_problems_at_once(recipe) -> None:
         "method.init.text (my.yaml:5): missing, expected text that is not empty",
         "method.length (my.yaml:5): expected auto, or a whole number above 0, got 'foo'",
         "method.projection (my.yaml:5): expected a whole number above 0, or null, got the number -1",
-        "format.kind (my.yaml:6): expected one of plain, template, got 'plian'; did you mean plain?",
+        "format.kind (my.yaml:6): expected one of plain, template, roles, chatglm, chatglm2, chatglm3, "
+        "got 'plian'; did you mean plain?",
         "train.lerning_rate (my.yaml:8): unknown key; did you mean train.learning_rate?",
         "train.learning_rate (my.yaml:9): expected a number above 0 and at most 1, got the number 1000.0",
         "train.report_to (my.yaml:10): expected a list of text, got 'wandb'; write [wandb]",

@@ -115,7 +115,7 @@ def test_no_group_and_no_prompt_in_two_parts(name: str) -> None:
 
 
 def test_groups_are_templates() -> None:
-    assert {e.group for e in examples(dataset("demo_classify"))} == {f"M-{n}" for n in range(1, 67)}
+    assert {e.group for e in examples(dataset("demo_classify"))} == {f"M-{n}" for n in range(1, 169)}
     assert {e.group for e in examples(dataset("demo_keywords"))} == {f"K{n:02d}" for n in range(1, 67)}
 
 

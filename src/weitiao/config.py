@@ -22,20 +22,55 @@ class BaseConfig(Section):
 
     path: str = Field(
         default="weitiao-tiny",
-        description="`weitiao-tiny` (embedded), a local folder, or a Hub id.",
+        description="`weitiao-tiny` (embedded), a local folder, a Hub id, or `modelscope:owner/name`.",
     )
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = Field(
         default="auto",
         description="Precision of the frozen weights; auto: bfloat16 on a GPU, float32 on a CPU.",
     )
     device: str = Field(default="auto", description="auto, cpu, cuda, cuda:1, ...")
-    revision: str | None = Field(default=None, description="Revision of a Hub id.")
+    device_map: Literal["auto"] | dict[str, str | int] | None = Field(
+        default=None,
+        description="Layers on several devices: auto, or module name -> device; instead of `device`.",
+    )
+    rotary: Literal["exact", "original"] = Field(
+        default="exact",
+        description="ChatGLM and ChatGLM2: original forms rotary angles in float16 as the release did.",
+    )
+    quantised: Literal["keep", "expand"] = Field(
+        default="keep",
+        description="Official int8 and int4 checkpoints: keep the integers, or expand them at load.",
+    )
+    revision: str | None = Field(default=None, description="Revision of a Hub or ModelScope id.")
+
+    @model_validator(mode="after")
+    def _one_place(self) -> BaseConfig:
+        if self.device_map is not None and self.device != "auto":
+            raise ValueError("give either `device` or `device_map`, not both")
+        return self
+
+
+ShapeName = Literal[
+    "auto",
+    "prompt_response",
+    "messages",
+    "sharegpt",
+    "alpaca",
+    "hotel_turns",
+    "hotel_dialogue",
+    "chatglm3_tools",
+]
 
 
 class Source(Section):
     """One file of records."""
 
-    file: str = Field(description="json, jsonl, csv, tsv, xlsx or parquet.")
+    file: str = Field(default="", description="json, jsonl, csv, tsv, xlsx or parquet.")
+    dataset_info: str | None = Field(
+        default=None, description="Instead of file: LLaMA-Factory's dataset_info.json (or its folder)."
+    )
+    dataset: str | None = Field(default=None, description="With dataset_info: name of the data set in it.")
+    shape: ShapeName | None = Field(default=None, description="Overrides data.shape for this source.")
     sheet: str | int | None = Field(
         default=None, description="Sheet name or number (0 = first); xlsx only. Default: first."
     )
@@ -46,6 +81,14 @@ class Source(Section):
     response: str | None = Field(default=None, description="Overrides data.response for this source.")
     system: str | None = Field(default=None, description="Overrides data.system for this source.")
     limit: int | None = Field(default=None, gt=0, description="Use the first N rows only.")
+
+    @model_validator(mode="after")
+    def _one_file(self) -> Source:
+        if self.file and (self.dataset_info or self.dataset):
+            raise ValueError("give either `file`, or `dataset_info` and `dataset`, not both")
+        if not self.file and not (self.dataset_info and self.dataset):
+            raise ValueError("no file: give `file`, or `dataset_info` and `dataset`")
+        return self
 
 
 class MaskConfig(Section):
@@ -86,10 +129,29 @@ class DataConfig(Section):
     )
     dev: tuple[Source, ...] = Field(default=(), description="Files of the dev part.")
     test: tuple[Source, ...] = Field(default=(), description="Files of the test part.")
+    shape: ShapeName = Field(
+        default="auto",
+        description="What rows look like; auto: found out from the first row of each file (prompt and response when "
+        "they are set or nothing else fits).",
+    )
+    dialogues: Literal["rounds", "whole"] = Field(
+        default="rounds",
+        description="rounds: every reply of a dialogue is learnt in a sample of its own that ends with it; whole: all "
+        "replies are learnt in one sample.",
+    )
     prompt: str = Field(default="prompt", description="A column, or a jinja2 template over the columns.")
     response: str = Field(default="response", description="A column, or a jinja2 template over the columns.")
     system: str | None = Field(
         default=None, description="System message: a text or a jinja2 template over the columns."
+    )
+    history: str | None = Field(
+        default=None,
+        description="Column of earlier rounds [[question, answer], ...] beside prompt and response. Default: a column "
+        "`history` where it holds such lists.",
+    )
+    tools: str | None = Field(
+        default=None,
+        description="JSON file with a list of function schemas, for dialogues that bring none of their own.",
     )
     split: SplitConfig = Field(default_factory=SplitConfig, description="Used with `sources` only.")
     max_length: int | None = Field(
@@ -130,13 +192,78 @@ class TemplateFormat(Section):
     kind: Literal["template"] = "template"
 
 
-FormatConfig = Annotated[PlainFormat | TemplateFormat, Field(discriminator="kind")]
+class RolePrefixes(Section):
+    """What stands in front of each kind of turn."""
+
+    system: str = Field(default="system: ", description="In front of a system message.")
+    tools: str = Field(default="tools: ", description="In front of the schemas of the functions, as JSON.")
+    user: str = Field(default="user: ", description="In front of the user's text.")
+    assistant: str = Field(
+        default="assistant: ", min_length=1, description="In front of a reply; the model writes it."
+    )
+    tool_call: str = Field(
+        default="{name}: ",
+        min_length=1,
+        description="In front of the JSON of a call; the model writes it. {name}: the function; without it "
+        "the JSON holds name and arguments.",
+    )
+    tool: str = Field(default="return: ", description="In front of what a function found.")
+
+
+class RolesFormat(Section):
+    """Free prefixes for bases without a chat format; the model writes the prefix of its own turn."""
+
+    kind: Literal["roles"] = "roles"
+    prefixes: RolePrefixes = Field(default_factory=RolePrefixes, description="In front of the turns.")
+    round: str = Field(
+        default="[Round {n}]\n", description="In front of the user's turn, {n} counts from 1; empty: nothing."
+    )
+    separator: str = Field(default="\n", description="Text behind every turn.")
+
+
+class ChatGLMFormat(Section):
+    """ChatGLM-6B's rounds; the prompt sees itself in both directions."""
+
+    kind: Literal["chatglm"] = "chatglm"
+
+
+class ChatGLM2Format(Section):
+    """ChatGLM2-6B's rounds."""
+
+    kind: Literal["chatglm2"] = "chatglm2"
+    history: Literal["text", "pieces"] = Field(
+        default="text",
+        description="Earlier rounds: text (one text, as the original; only the last answer can be trained) or "
+        "pieces (answers as they were generated, each with its end token; all can be trained).",
+    )
+
+
+class ChatGLM3Format(Section):
+    """ChatGLM3-6B's role tokens and function calls."""
+
+    kind: Literal["chatglm3"] = "chatglm3"
+    calls: Literal["python", "json"] = Field(
+        default="python",
+        description="Arguments of a call: python (a code block tool_call(k='v'), the original) or json.",
+    )
+
+
+FormatConfig = Annotated[
+    PlainFormat | TemplateFormat | RolesFormat | ChatGLMFormat | ChatGLM2Format | ChatGLM3Format,
+    Field(discriminator="kind"),
+]
 
 
 class InitText(Section):
     """Start the prefix from the keys and values of this text."""
 
     text: str = Field(min_length=1)
+
+
+class InitAdapter(Section):
+    """Train on from this adapter."""
+
+    adapter: str = Field(min_length=1, description="Folder of weitiao, of PEFT, or of the ChatGLM scripts.")
 
 
 class PrefixConfig(Section):
@@ -147,13 +274,15 @@ class PrefixConfig(Section):
         default="auto",
         description="Virtual tokens P; auto: the length of the text it starts from (64 when there is none).",
     )
-    init: Literal["random", "zeros", "template"] | InitText = Field(
+    init: Literal["random", "zeros", "template"] | InitText | InitAdapter = Field(
         default="template",
-        description="random, zeros, template (what all training prompts begin with), or {text: ...}.",
+        description="random, zeros, template (what all training prompts begin with), {text: ...}, or {adapter: folder} "
+        "(of weitiao, of PEFT, or of the ChatGLM scripts: training goes on from there).",
     )
     absorb: bool = Field(
         default=True,
-        description="With init template: take that beginning out of every sample, here and at prediction.",
+        description="With init template: take that beginning out of every sample, here and at prediction. With init "
+        "{adapter: ...}: what that adapter has absorbed.",
     )
     projection: Annotated[int, Field(gt=0)] | None = Field(
         default=None, description="Hidden size of the reparameterising MLP, null for a direct prefix."
@@ -249,7 +378,8 @@ class Recipe(Section):
     base: BaseConfig = Field(default_factory=BaseConfig)
     data: DataConfig
     format: Literal["auto"] | FormatConfig = Field(
-        default="auto", description="auto: the model's chat template, else plain."
+        default="auto",
+        description="auto: ChatGLM's own format for a ChatGLM, else the model's chat template, else plain.",
     )
     method: MethodConfig = Field(default_factory=PrefixConfig)
     train: TrainConfig = Field(default_factory=TrainConfig)

@@ -126,7 +126,8 @@ class Example:
 def content_id(messages: Sequence[Message], tools: Sequence[Mapping[str, Any]] = ()) -> str:
     """Sixteen hex digits that depend on roles, contents, calls and tools only."""
     said: list[Any] = [
-        [m.role, m.content, *([[c.as_dict() for c in m.tool_calls]] if m.tool_calls else [])] for m in messages
+        [m.role, m.content, *([[c.as_dict() for c in m.tool_calls]] if m.tool_calls else [])]
+        for m in messages
     ]
     text = json.dumps([*said, {"tools": list(tools)}] if tools else said, ensure_ascii=False)
     return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 
 from builders import chat_tokenizer
 from weitiao.chat import Absorbed, common_beginning, make_format, restore_format
+from weitiao.config import RolesFormat
 from weitiao.errors import FormatError
-from weitiao.types import Example, Message, Origin, Rendered
+from weitiao.types import Example, Message, Origin, Rendered, Reply, ToolCall
 
 TASK = "Classify the question: "
 
@@ -108,3 +109,17 @@ def test_chat_loads_neither_torch_nor_transformers() -> None:
     assert (
         subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.strip() == "set()"
     )
+
+
+def test_functions_go_through(tiny_tokenizer: Any) -> None:
+    inner = make_format(RolesFormat(), tiny_tokenizer)
+    tool, call = {"name": "look_up"}, Message("assistant", "", True, (ToolCall("look_up", {"k": 1}),))
+    sample = Example("e", (Message("user", "q"), call), tools=(tool,))
+    whole = inner.render(sample)
+    absorbed = Absorbed(inner, whole.ids[:3])
+    assert absorbed.render(sample).ids == whole.ids[3:]
+    assert (
+        absorbed.render_prompt(sample.prompt, sample.tools) == inner.render_prompt(sample.prompt, [tool])[3:]
+    )
+    assert absorbed.reply_text(call) == 'look_up: {"k": 1}'
+    assert absorbed.parse(absorbed.reply_text(call)) == Reply("", call.tool_calls)

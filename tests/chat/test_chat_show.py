@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
+from html import unescape
 from itertools import pairwise
 from typing import Any
 
-from weitiao.chat import make_format, show, show_plain
-from weitiao.types import Example, Message
+from weitiao.chat import make_format, show, show_html, show_plain
+from weitiao.config import RolesFormat
+from weitiao.types import Example, Message, Origin, ToolCall
 
 SAMPLE = Example("e1", (Message("user", "hi\n😀"), Message("assistant", "yes 你", True)))
 
@@ -45,3 +48,26 @@ def test_neighbouring_tokens_differ(tiny_tokenizer: Any) -> None:
 def test_decoding_leaves_special_tokens_out(tiny_tokenizer: Any) -> None:
     fmt = make_format("auto", tiny_tokenizer)
     assert fmt.decode(fmt.render(SAMPLE).ids) == "hi\n😀yes 你"
+
+
+def test_page_colours_exactly_the_targets_and_lists_the_calls(tiny_tokenizer: Any) -> None:
+    fmt = make_format(RolesFormat(), tiny_tokenizer)
+    call = ToolCall("look_up", {"city": "上海 <b>"})
+    messages = (Message("user", "hi\n<i>"), Message("assistant", "", True, (call,)))
+    sample = Example("e1", messages, origin=Origin("a&b.jsonl", 3), tools=({"name": "look_up"},))
+    rendered = fmt.render(sample)
+    page = show_html([(sample, rendered)], fmt, title="a <recipe>")
+    spans = re.findall(r'<span(?: class="([^"]*)")? title="(\d+)">(.*?)</span>', page, re.DOTALL)
+    assert [int(i) for _, i, _ in spans] == list(rendered.ids)
+    green = "".join(unescape(text) for classes, _, text in spans if "t" in classes.split())
+    assert green.replace("·", "") == 'look_up: {"city": "上海 <b>"}<|endoftext|>'
+    assert [k for k, (classes, _, _) in enumerate(spans) if "t" in classes.split()] == [
+        k for k, target in enumerate(rendered.trained) if target
+    ]
+    assert "<b>" not in page
+    assert "a &lt;recipe&gt;" in page
+    assert "a&amp;b.jsonl, row 3" in page
+    assert "look_up(city=&quot;上海 &lt;b&gt;&quot;)</code> in message 2" in page
+    assert "functions: look_up" in page
+    assert not re.search(r"(?:src|href)=|https?:", page)
+    assert "no samples" in show_html([], fmt, title="t")

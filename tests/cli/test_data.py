@@ -42,6 +42,27 @@ def test_show(api, command, recipe: Path, monkeypatch: pytest.MonkeyPatch, optio
     assert shown == [("qa", "--ids" in options)]
 
 
+def test_show_as_a_page(api, command, recipe: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    titles: list[str] = []
+
+    def page(samples, chat_format, *, title):
+        titles.append(title)
+        return f"<p>{len(samples)}, {chat_format.decode((65,))}</p>"
+
+    monkeypatch.setattr("weitiao.chat.show_html", page)
+    example = Example("0", (Message("user", "q"),))
+    api.answers["preview"] = ([(example, Rendered((113,), (False,), "0"))], Letters())
+    done = command("data", "show", recipe, "--html", tmp_path / "new" / "page.html")
+    assert done.exit_code == 0, done.stderr
+    assert (tmp_path / "new" / "page.html").read_text("utf-8") == "<p>1, A</p>"
+    assert titles == [f"{recipe.name}, train"]
+    assert [p.name for p in (tmp_path / "new").iterdir()] == ["page.html"]
+    (tmp_path / "file").write_text("x", "utf-8")
+    failed = command("data", "show", recipe, "--html", tmp_path / "file" / "page.html")
+    assert failed.exit_code == 2
+    assert "choose another file" in failed.stderr
+
+
 def test_show_of_an_empty_part(api, command, recipe: Path) -> None:
     api.answers["preview"] = ([], Letters())
     done = command("data", "show", recipe, "--part", "dev")

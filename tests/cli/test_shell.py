@@ -34,7 +34,19 @@ def test_nothing_heavy_is_loaded(code: str) -> None:
 
 def test_help_lists_the_commands_in_the_order_of_use(command) -> None:
     text = command("--help").stdout
-    names = ["run", "data", "predict", "chat", "eval", "adapter", "config", "pretrain", "version"]
+    names = [
+        "run",
+        "data",
+        "predict",
+        "chat",
+        "eval",
+        "adapter",
+        "base",
+        "config",
+        "recipe",
+        "pretrain",
+        "version",
+    ]
     found = [line.split()[0] for line in text.partition("Commands:")[2].splitlines() if line.strip()]
     assert found == names
 

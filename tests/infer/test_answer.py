@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from builders import chat_tokenizer, sentencepiece_tokenizer
 from weitiao.chat import make_format
+from weitiao.config import RolesFormat
 from weitiao.infer.answer import Answer
 
 FORMATS = {
@@ -78,3 +79,12 @@ def test_nothing_of_a_stop_string_shows(text: str, stop: list[str]) -> None:
         expected = text[: min(at for end, at in ends if end == first)]
     assert given_out == answer.text == expected
     assert answer.stopped == bool(ends)
+
+
+def test_an_opening_that_decoders_leave_out_is_left_out_once() -> None:
+    format = make_format(RolesFormat(), chat_tokenizer(None))
+    for said in ("assistant: an assistant: assistant", "assist", "assistant: ", 'f: {"a": 1}'):
+        ids = format.encode_text(said)
+        answer = Answer(format.decode)
+        pieces = [answer.push(i) for i in ids]
+        assert "".join([*pieces, answer.finish()]) == answer.text == format.decode(ids)

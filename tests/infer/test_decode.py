@@ -8,11 +8,10 @@ from typing import Any
 import pytest
 import torch
 
-from bases import FAMILIES, tiny_base
+from bases import ALL_FAMILIES, CONTEXT_FAMILIES, GMASK, SOP, alone, as_prompt, tiny_base
 from weitiao.config import DecodeConfig
-from weitiao.errors import ModelError
+from weitiao.errors import FormatError, ModelError
 from weitiao.infer.decode import Generation, generate, generate_measured, stream
-from weitiao.tuning.attention import Visibility
 from weitiao.tuning.prefix import PrefixShape, initial
 from weitiao.tuning.tuned import prepare
 
@@ -33,7 +32,7 @@ def run(model: Any, prompts: Any, prefixes: Any = None, **changes: Any) -> Gener
     return generate_measured(model, prompts, prefixes=prefixes, config=config, **options)
 
 
-def some_prompts(seed: int = 0) -> list[list[int]]:
+def some_prompts(seed: int = 0, family: str = "llama") -> list[list[int]]:
     """Three that share a beginning, one of them twice, and a short one of its own."""
     draw = random.Random(seed)
 
@@ -42,7 +41,7 @@ def some_prompts(seed: int = 0) -> list[list[int]]:
 
     trunk = text(18)
     first = trunk + text(4)
-    return [first, trunk + text(1), list(trunk), text(5), list(first)]
+    return [as_prompt(family, p) for p in (first, trunk + text(1), trunk, text(5), first)]
 
 
 def prefix_for(model: Any, length: int, seed: int) -> torch.Tensor:
@@ -51,15 +50,8 @@ def prefix_for(model: Any, length: int, seed: int) -> torch.Tensor:
 
 def logits_of(model: Any, ids: list[int], prefix: torch.Tensor | None) -> torch.Tensor:
     """[T, V] without any cache."""
-    start = 0 if prefix is None else prefix.shape[3]
     with torch.no_grad():
-        return model(
-            input_ids=torch.tensor([ids]),
-            position_ids=torch.arange(start, start + len(ids))[None],
-            visibility=Visibility.causal(1, len(ids)),
-            prefix=prefix,
-            use_cache=False,
-        ).logits[0]
+        return model(**alone(model, ids, prefix)).logits[0]
 
 
 def uncached(model: Any, prompt: list[int], prefix: torch.Tensor | None, tokens: int) -> list[int]:
@@ -69,11 +61,11 @@ def uncached(model: Any, prompt: list[int], prefix: torch.Tensor | None, tokens:
     return ids[len(prompt) :]
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", ALL_FAMILIES)
 class TestEveryFamily:
     def test_cached_is_uncached_and_logprobs_are_teacher_forced(self, family: str) -> None:
         model = tiny_base(family)
-        prompts = some_prompts()
+        prompts = some_prompts(family=family)
         long, short = prefix_for(model, 5, 1), prefix_for(model, 2, 2)
         prefixes = [long, long, None, short, short]
         found = run(model, prompts, prefixes).answers
@@ -86,7 +78,7 @@ class TestEveryFamily:
 
     def test_a_row_without_a_prefix_is_the_base_itself(self, family: str) -> None:
         model, original = tiny_base(family), tiny_base(family)
-        prompts = some_prompts(1)
+        prompts = some_prompts(1, family)
         other = prefix_for(model, 7, 3)
         found = run(model, prompts, [None, other, None, other, None], max_new_tokens=12).answers
         for row in (0, 2, 4):
@@ -98,7 +90,7 @@ class TestEveryFamily:
 
     def test_tree_prefill_is_padded_prefill(self, family: str) -> None:
         model = tiny_base(family)
-        prompts = some_prompts(2)
+        prompts = some_prompts(2, family)
         prefix = prefix_for(model, 3, 4)
         results = {mode: run(model, prompts, prefix, mode=mode) for mode in ("tree", "pack", "pad")}
         for mode in ("tree", "pack"):
@@ -107,13 +99,15 @@ class TestEveryFamily:
                 torch.testing.assert_close(
                     torch.tensor(a.logprobs), torch.tensor(b.logprobs), atol=1e-5, rtol=1e-5
                 )
-        assert results["tree"].stats.computed_tokens == 22 + 1 + 5
+        # [gMASK] <sop> of a context shared by four, and of the short one's
+        assert results["tree"].stats.computed_tokens == 22 + 1 + 5 + 4 * (family in CONTEXT_FAMILIES)
         assert results["pad"].stats.computed_tokens == sum(map(len, prompts))
 
 
-def test_a_batch_is_its_rows_alone() -> None:
-    model = tiny_base("qwen3")
-    prompts = some_prompts(3)
+@pytest.mark.parametrize("family", ["qwen3", "chatglm1"])
+def test_a_batch_is_its_rows_alone(family: str) -> None:
+    model = tiny_base(family)
+    prompts = some_prompts(3, family)
     prefixes = [prefix_for(model, 6, 1), None, prefix_for(model, 1, 2), None, prefix_for(model, 6, 3)]
     together = run(model, prompts, prefixes).answers
     for prompt, prefix, answer in zip(prompts, prefixes, together, strict=True):
@@ -137,11 +131,13 @@ def test_prefixes_in_every_form_are_the_same() -> None:
         run(model, prompts, one[0])
 
 
-def test_wide_trees_are_exact_too() -> None:
+@pytest.mark.parametrize("contexts", [False, True])
+def test_wide_trees_are_exact_too(contexts: bool) -> None:
     """Long rows take the block form of attention."""
-    model = tiny_base(max_position_embeddings=1024)
+    model = tiny_base("chatglm1" if contexts else "llama", max_position_embeddings=1024)
     draw = random.Random(5)
     trunk = [draw.randrange(3, VOCABULARY) for _ in range(150)]
+    trunk[-2:] = [GMASK, SOP] if contexts else trunk[-2:]
     prompts = [trunk + [k + 3] + [draw.randrange(3, VOCABULARY) for _ in range(39)] for k in range(6)]
     prefix = prefix_for(model, 9, 1)
     tree, pad = (run(model, prompts, prefix, mode=mode) for mode in ("tree", "pad"))
@@ -155,6 +151,22 @@ def test_prompts_without_anything_in_common_are_all_computed() -> None:
     model = tiny_base()
     prompts = [[k, 9, 9, 9] for k in range(3, 8)]
     assert run(model, prompts).stats.computed_tokens == 20
+
+
+def test_a_context_is_shared_as_a_whole_only() -> None:
+    model = tiny_base("chatglm1")
+    contexts = [[5, 6, 7, 8], [5, 6, 7, 9], [5, 6, 7, 8]]
+    prompts = [[*c, GMASK, SOP] for c in contexts]
+    found = run(model, prompts, mode="tree")
+    assert found.stats.computed_tokens == 2 * 6
+    assert found.answers[0].ids == found.answers[2].ids
+    assert list(found.answers[1].ids) == uncached(model, prompts[1], None, 10)
+
+
+@pytest.mark.parametrize("prompt", [[5, 6], [5, 6, SOP], [SOP, 5]])
+def test_a_prompt_without_a_context_is_refused(prompt: list[int]) -> None:
+    with pytest.raises(FormatError, match="sop"):
+        run(tiny_base("chatglm1"), [prompt])
 
 
 def test_answers_of_different_lengths_leave_one_by_one() -> None:
@@ -238,6 +250,16 @@ class TestLimits:
         ) as e:
             run(model, [[5], prompt], prefix, max_new_tokens=10)
         assert "max_new_tokens to 9" in str(e.value)
+
+    def test_a_prefix_that_takes_no_places_leaves_them_to_the_prompt(self) -> None:
+        model = tiny_base("chatglm1", max_position_embeddings=32)
+        prefix = prefix_for(model, 4, 1)
+        prompt = [*[5] * 20, GMASK, SOP]
+        assert (
+            run(model, [prompt], prefix, max_new_tokens=11, stop_ids=()).answers[0].finish_reason == "length"
+        )
+        with pytest.raises(ModelError, match=r"33.*has 32"):
+            run(model, [prompt], prefix, max_new_tokens=12)
 
     def test_learned_positions_have_a_limit_too(self) -> None:
         with pytest.raises(ModelError, match="has 16"):

@@ -145,11 +145,31 @@ def test_bfloat16_blocks_stay_near_float32(prefix: int) -> None:
         assert torch.nn.functional.cosine_similarity(a.float().flatten(), b.flatten(), dim=0) > 0.995
 
 
+def with_contexts(rng: random.Random, last: Tensor) -> Tensor:
+    """`first` [T] where some trees begin with a context: a run of tokens that see each other."""
+    first = torch.arange(len(last))
+    start = 0
+    while start < len(last):
+        end = int(last[start]) + 1
+        together = [t for t in range(start, end) if bool((last[start : t + 1] == last[start]).all())]
+        first[start : start + rng.randrange(len(together) + 1)] = start
+        start = end
+    return first
+
+
 @settings(max_examples=60, deadline=None)
-@given(seed=st.integers(0, 10**6), tokens=st.integers(1, 700), branching=st.sampled_from([0.0, 0.02, 0.2]))
-def test_blocks_cover_every_visible_pair_once(seed: int, tokens: int, branching: float) -> None:
-    last = torch.tensor(random_last(random.Random(seed), tokens, branching=branching))
-    first = torch.arange(tokens)
+@given(
+    seed=st.integers(0, 10**6),
+    tokens=st.integers(1, 700),
+    branching=st.sampled_from([0.0, 0.02, 0.2]),
+    contexts=st.booleans(),
+)
+def test_blocks_cover_every_visible_pair_once(
+    seed: int, tokens: int, branching: float, contexts: bool
+) -> None:
+    rng = random.Random(seed)
+    last = torch.tensor(random_last(rng, tokens, branching=branching))
+    first = with_contexts(rng, last) if contexts else torch.arange(tokens)
     covered = torch.zeros(tokens, tokens, dtype=torch.long)
     blocks = partition(first.tolist(), last.tolist())
     assert [b.start for b in blocks[1:]] == [b.stop for b in blocks[:-1]]

@@ -8,6 +8,7 @@ import pytest
 import torch
 from test_packing import samples_of, tuned
 
+from bases import as_sample
 from weitiao.pack import pack
 
 pytestmark = [
@@ -16,11 +17,13 @@ pytestmark = [
 ]
 
 
-@pytest.mark.parametrize("family", ["llama", "qwen3", "gpt2"])
+@pytest.mark.parametrize("family", ["llama", "qwen3", "gpt2", "chatglm1"])
 @pytest.mark.parametrize("mode", ["tree", "pack", "pad"])
 def test_flex_trains_like_the_cpu(family: str, mode: str) -> None:
-    samples = samples_of(random.Random(4), 12, longest=150)
-    wide = {"n_embd": 64} if family == "gpt2" else {"hidden_size": 64, "head_dim": 16}
+    samples = [as_sample(family, s) for s in samples_of(random.Random(4), 12, longest=150)]
+    wide = {"gpt2": {"n_embd": 64}, "chatglm1": {"hidden_size": 64}}.get(
+        family, {"hidden_size": 64, "head_dim": 16}
+    )
     here, there = tuned(family, **wide), tuned(family, **wide).cuda()
     batch = pack(samples, mode=mode)  # type: ignore[arg-type]
     expected, got = here(batch).total, there(batch.to("cuda")).total

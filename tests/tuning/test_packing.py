@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.nn import functional as F
 
-from bases import FAMILIES, tiny_base
+from bases import ALL_FAMILIES, CONTEXT_FAMILIES, alone, as_sample, tiny_base
 from weitiao.pack import Batch, CostModel, pack
 from weitiao.tuning.prefix import DeepPrefix, PrefixShape, initial
 from weitiao.tuning.tuned import Tuned
@@ -54,15 +54,9 @@ def separate(model: Tuned, samples: list[Rendered]) -> torch.Tensor:
     total = torch.zeros(())
     for sample in samples:
         ids = torch.tensor([sample.ids])
-        batch = pack([sample], mode="pad")
-        full = replace(
-            batch,
-            input_ids=ids,
-            position_ids=torch.arange(len(sample))[None],
-            first=torch.arange(len(sample))[None],
-            last=torch.full((1, len(sample)), len(sample) - 1),
-        )
-        logits = model.model.get_output_embeddings()(model.hidden(full))[0]
+        kv = None if model.prefix is None else model.prefix()
+        hidden = model.model.base_model(**alone(model.model, sample.ids, kv)).last_hidden_state
+        logits = model.model.get_output_embeddings()(hidden)[0]
         targets = torch.tensor([k for k, t in enumerate(sample.trained) if t])
         total = total + F.cross_entropy(logits[targets - 1], ids[0, targets], reduction="sum")
     return total
@@ -86,10 +80,10 @@ def assert_same(model: Tuned, batch: Batch, samples: list[Rendered]) -> None:
         torch.testing.assert_close(got_grads[name], expected_grad, rtol=1e-4, atol=2 * RTOL * scale, msg=name)
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", ALL_FAMILIES)
 @pytest.mark.parametrize("mode", ["tree", "pack", "pad"])
 def test_every_family_packs_exactly(family: str, mode: str) -> None:
-    samples = samples_of(random.Random(4), 9)
+    samples = [as_sample(family, s) for s in samples_of(random.Random(4), 9)]
     model = tuned(family)
     assert_same(model, pack(samples, mode=mode, cost=model.cost_model()), samples)
 
@@ -103,27 +97,41 @@ def test_random_trees_and_row_budgets(seed: int, budget: int, mode: str) -> None
     assert_same(model, pack(samples, mode=mode, row_tokens=budget), samples)
 
 
-@pytest.mark.parametrize("longest", [180])
-def test_long_rows_use_blocks(longest: int) -> None:
+@settings(max_examples=25, deadline=None)
+@given(seed=st.integers(0, 10**6), budget=st.integers(8, 200), mode=st.sampled_from(["tree", "pack"]))
+def test_random_trees_of_contexts(seed: int, budget: int, mode: str) -> None:
+    rng = random.Random(seed)
+    samples = [as_sample("chatglm1", s) for s in samples_of(rng, rng.randrange(1, 10))]
+    assert_same(tuned("chatglm1"), pack(samples, mode=mode, row_tokens=budget), samples)
+
+
+@pytest.mark.parametrize("family", ["llama", *CONTEXT_FAMILIES])
+def test_long_rows_use_blocks(family: str) -> None:
     """Rows long enough that the CPU form cuts them into several blocks, with gathered keys."""
-    samples = samples_of(random.Random(8), 12, longest=longest)
-    model = tuned("llama")
+    samples = [as_sample(family, s) for s in samples_of(random.Random(8), 12, longest=180)]
+    model = tuned(family)
     assert_same(model, pack(samples, mode="tree"), samples)
 
 
 @pytest.mark.parametrize(
     ("family", "options"),
-    [("llama", {"projection": 16}), ("llama", {"full": True}), ("gpt2", {"full": True})],
+    [
+        ("llama", {"projection": 16}),
+        ("llama", {"full": True}),
+        ("gpt2", {"full": True}),
+        ("chatglm1", {"projection": 16}),
+        ("chatglm1", {"full": True}),
+    ],
 )
 def test_projection_and_full_tuning(family: str, options: dict[str, object]) -> None:
-    samples = samples_of(random.Random(5), 8)
+    samples = [as_sample(family, s) for s in samples_of(random.Random(5), 8)]
     model = tuned(family, **options)  # type: ignore[arg-type]
     assert_same(model, pack(samples, mode="tree"), samples)
 
 
-@pytest.mark.parametrize("family", ["llama", "gpt2", "glm4"])
+@pytest.mark.parametrize("family", ["llama", "gpt2", "glm4", "chatglm1"])
 def test_checkpointing_changes_nothing(family: str) -> None:
-    samples = samples_of(random.Random(6), 8)
+    samples = [as_sample(family, s) for s in samples_of(random.Random(6), 8)]
     model = tuned(family)
     batch = pack(samples, mode="tree")
     plain = gradients(model, model(batch).total)
@@ -156,6 +164,30 @@ def test_a_wrong_interval_is_noticed() -> None:
     wrong = replace(batch, last=torch.full_like(batch.last, batch.last.shape[1] - 1))
     with pytest.raises(AssertionError):
         assert_same(model, wrong, samples)
+
+
+@pytest.mark.parametrize("what", ["first", "context"])
+def test_a_wrong_context_is_noticed(what: str) -> None:
+    """Control: contexts that look back only, or positions of another context, are another loss."""
+    samples = [as_sample("chatglm1", s) for s in samples_of(random.Random(9), 6)]
+    batch = pack(samples, mode="tree")
+    wrong = {
+        "first": torch.arange(batch.first.shape[1]).repeat(len(batch.first), 1),
+        "context": batch.context + 1,
+    }
+    with pytest.raises(AssertionError):
+        assert_same(tuned("chatglm1"), replace(batch, **{what: wrong[what]}), samples)
+
+
+def test_equal_contexts_are_computed_once_and_others_not_at_all_in_part() -> None:
+    short, long = [
+        as_sample("chatglm1", Rendered((5, 6, 7, 8, 9, 10, *x), (False,) * 6 + (True,) * len(x)))
+        for x in ((11, 12, 13), (11, 14))
+    ]
+    other = replace(short, ids=(5, 6, 7, 8, 9, 20, *short.ids[6:]))
+    assert short.context == long.context == other.context == 7
+    assert pack([short, long], mode="tree").tokens_computed == 7 + 1 + 2
+    assert pack([short, other], mode="tree").tokens_computed == 2 * len(short) - 2
 
 
 def test_per_sample_losses_come_from_the_edges() -> None:

@@ -9,11 +9,19 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bases import FAMILIES, tiny_base
-from weitiao.errors import ModelError
+from bases import ALL_FAMILIES, FAMILIES, GMASK, SOP, as_sample, tiny_base
+from weitiao.errors import ConfigError, ModelError
 from weitiao.pack import pack
-from weitiao.tuning.attention import NAME
-from weitiao.tuning.prefix import DeepPrefix, PrefixShape, initial, keys_and_values, start_from
+from weitiao.tuning.attention import NAME, Visibility
+from weitiao.tuning.positions import scheme_of
+from weitiao.tuning.prefix import (
+    DeepPrefix,
+    PrefixShape,
+    check_absorbable,
+    initial,
+    keys_and_values,
+    start_from,
+)
 from weitiao.tuning.tuned import Tuned, check_supported, prepare
 from weitiao.types import Rendered
 
@@ -38,12 +46,42 @@ def test_a_prefix_from_text_is_that_text_in_context(family: str, projection: int
     torch.testing.assert_close(logits, expected, rtol=1e-4, atol=1e-4)
 
 
-@pytest.mark.parametrize("family", FAMILIES)
-def test_without_a_method_the_base_is_untouched(family: str) -> None:
+def test_before_a_context_a_prefix_from_text_is_that_text_in_front() -> None:
+    """The context sees the text and the text does not see the context; in front means: at the places before."""
+    ids = [*TEXT, *REST, GMASK, SOP, 40, 41]
+    n, context = len(TEXT), len(TEXT + REST) + 1
+    index = torch.arange(len(ids))[None]
+    first = torch.where(index < n, 0, torch.where(index < context, n, index))
     with torch.no_grad():
-        expected = tiny_base(family)(torch.tensor([TEXT])).logits[0]
+        model = tiny_base("chatglm1")
+        prepare(model)
+        scheme = scheme_of(model)
+        expected = model(
+            input_ids=torch.tensor([ids]),
+            position_ids=scheme.position_ids(index, torch.full_like(index, context)),
+            visibility=Visibility(first, torch.full_like(index, len(ids) - 1), len(ids)),
+        ).logits[0, n:]
+        tuned = Tuned(model, DeepPrefix(keys_and_values(model, TEXT))).eval()
+        sample = Rendered(tuple(ids[n:]), (False,) * (len(ids) - n), context=context - n)
+        logits = model.get_output_embeddings()(tuned.hidden(pack([sample])))[0]
+    assert tuned.position_start == 0
+    assert tuned.prefix_length == n
+    torch.testing.assert_close(logits, expected, rtol=1e-4, atol=1e-4)
+
+
+def test_a_beginning_cannot_be_taken_out_of_contexts() -> None:
+    check_absorbable(tiny_base())
+    with pytest.raises(ConfigError, match=r"method\.absorb"):
+        check_absorbable(tiny_base("chatglm1"))
+
+
+@pytest.mark.parametrize("family", ALL_FAMILIES)
+def test_without_a_method_the_base_is_untouched(family: str) -> None:
+    sample = as_sample(family, prompt(TEXT))
+    with torch.no_grad():
+        expected = tiny_base(family)(torch.tensor([sample.ids])).logits[0]
         model = tiny_base(family)
-        logits = model.get_output_embeddings()(Tuned(model, None).hidden(pack([prompt(TEXT)])))[0]
+        logits = model.get_output_embeddings()(Tuned(model, None).hidden(pack([sample])))[0]
     torch.testing.assert_close(logits, expected, rtol=1e-4, atol=1e-5)
 
 

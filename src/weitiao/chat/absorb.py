@@ -8,7 +8,7 @@ from typing import Any
 from weitiao.chat.identity import fingerprint_of, located
 from weitiao.chat.protocols import ChatFormat, Piece
 from weitiao.errors import FormatError
-from weitiao.types import Example, Message, Rendered
+from weitiao.types import Example, Message, Rendered, Reply
 
 
 def common_beginning(rendered: Sequence[Rendered]) -> tuple[int, ...]:
@@ -84,11 +84,22 @@ class Absorbed:
                     "nothing of its prompt is left behind the beginning that was taken out",
                     remedy="give it a longer prompt, or train without absorbing (`method.absorb: false`)",
                 )
-            return Rendered(ids, trained, whole.example_id, whole.weight)
+            context = max(0, whole.context - len(self.ids))
+            return Rendered(ids, trained, whole.example_id, whole.weight, context)
 
-    def render_prompt(self, messages: Sequence[Message]) -> tuple[int, ...]:
+    def render_prompt(
+        self, messages: Sequence[Message], tools: Sequence[Mapping[str, Any]] = ()
+    ) -> tuple[int, ...]:
         """The prompt without the beginning."""
-        return self._rest(self.inner.render_prompt(messages))
+        return self._rest(self.inner.render_prompt(messages, tools))
+
+    def reply_text(self, message: Message) -> str:
+        """As the inner format has it."""
+        return self.inner.reply_text(message)
+
+    def parse(self, text: str) -> Reply:
+        """Content and calls of an answer."""
+        return self.inner.parse(text)
 
     def encode_text(self, text: str) -> tuple[int, ...]:
         """Text as text."""

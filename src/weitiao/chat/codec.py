@@ -7,7 +7,7 @@ only structure that the chat template wrote becomes special; contents never do.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -28,6 +28,10 @@ class TextCodec:
     Some tokenizers (SentencePiece style) put a space in front of a text. ``fresh=True`` encodes a text as the
     tokenizer encodes one that stands alone, ``fresh=False`` as one that continues other text, without it.
 
+    Args:
+        tokenizer: The tokenizer.
+        markup: More tokens that mark structure, which the tokenizer does not list among its added tokens.
+
     Attributes:
         markup: Id to name of the tokens that mark structure: all special tokens, and bracketed added tokens
             such as ``<think>`` that the tokenizer does not call special. Other added tokens (words, white
@@ -35,10 +39,11 @@ class TextCodec:
         fresh_after_markup: Whether text after a markup token gets that space.
     """
 
-    def __init__(self, tokenizer: Tokenizer) -> None:
+    def __init__(self, tokenizer: Tokenizer, markup: Mapping[int, str] | None = None) -> None:
         self.tokenizer = tokenizer
         added = tokenizer.added_tokens_decoder
-        self.markup: dict[int, str] = {i: t.content for i, t in sorted(added.items()) if _is_markup(t)}
+        marks = {i: t.content for i, t in sorted(added.items()) if _is_markup(t)}
+        self.markup: dict[int, str] = {**marks, **(markup or {})}
         self._by_name = {t.content: (i, t) for i, t in added.items() if i in self.markup}
         names = sorted(self._by_name, key=len, reverse=True)
         self._pattern = re.compile("|".join(map(re.escape, names))) if names else None
@@ -70,6 +75,34 @@ class TextCodec:
         anchor = self._anchors[2][1]
         before, whole = self._decode(anchor), self._decode([*anchor, *ids])
         return whole.removeprefix(before) if whole.startswith(before) else self._decode(ids)
+
+    def marks(self, text: str) -> list[tuple[int, int, int]]:
+        """Markup tokens in a text that a chat template wrote: id, where its name begins, and where it ends.
+
+        White space that the tokenizer takes away behind a token belongs to it.
+        """
+        found: list[tuple[int, int, int]] = []
+        for match in self._pattern.finditer(text) if self._pattern is not None else ():
+            token_id, token = self._by_name[match.group()]
+            end = match.end()
+            while token.rstrip and end < len(text) and text[end].isspace():
+                end += 1
+            found.append((token_id, match.start(), end))
+        return found
+
+    def guard(self, value: Any, sign: str) -> Any:
+        """A JSON-like value in which ``sign`` breaks every name of a markup token that its texts contain.
+
+        Raises:
+            FormatError: A name of one character: it cannot be broken.
+        """
+        if isinstance(value, str):
+            return value if self._pattern is None else self._pattern.sub(lambda m: _broken(m[0], sign), value)
+        if isinstance(value, Mapping):
+            return {self.guard(k, sign): self.guard(v, sign) for k, v in value.items()}
+        if isinstance(value, list | tuple):
+            return [self.guard(v, sign) for v in value]
+        return value
 
     def split(self, text: str) -> list[str | int]:
         """Cut a text that a chat template wrote at its markup tokens: texts (not empty) and ids, in order."""
@@ -140,10 +173,7 @@ class TextCodec:
                 if token == self.tokenizer.unk_token_id and text[start:end] != name:
                     continue  # a character that the tokenizer does not know
                 if end - start < 2:
-                    raise FormatError(
-                        f"the tokenizer turns the character {text[start:end]!r} into a special token",
-                        remedy="replace this character in the data; it cannot be told from the special token",
-                    )
+                    raise _one_character(text[start:end])
                 cuts.add(start + 1)
         return sorted(cuts)
 
@@ -165,3 +195,16 @@ class TextCodec:
 
 def _is_markup(token: Any) -> bool:
     return bool(token.special) or any(c in _BRACKETS for c in token.content)
+
+
+def _broken(name: str, sign: str) -> str:
+    if len(name) < 2:
+        raise _one_character(name)
+    return name[0] + sign + name[1:]
+
+
+def _one_character(name: str) -> FormatError:
+    return FormatError(
+        f"the tokenizer turns the character {name!r} into a special token",
+        remedy="replace this character in the data; it cannot be told from the special token",
+    )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from weitiao.chat.codec import TextCodec
@@ -10,7 +10,7 @@ from weitiao.chat.identity import fingerprint_of, located, pad_id_of
 from weitiao.chat.protocols import Piece, Tokenizer
 from weitiao.chat.runs import Run, encode_runs
 from weitiao.errors import FormatError
-from weitiao.types import Example, Message, Rendered
+from weitiao.types import Example, Message, Rendered, Reply
 
 _PROBE = "Hello, 你好  123?\n谢谢 😀"
 
@@ -36,7 +36,7 @@ class PlainFormat:
             )
         self._codec = TextCodec(tokenizer)
         self._eos = int(tokenizer.eos_token_id)
-        self._start = _ids_in_front(tokenizer)
+        self._start = ids_in_front(tokenizer)
         self.separator = separator
         self.stop_ids: tuple[int, ...] = (self._eos,)
         self.pad_id = pad_id_of(tokenizer)
@@ -50,7 +50,7 @@ class PlainFormat:
     def render(self, example: Example) -> Rendered:
         """The whole sample; see `ChatFormat.render`."""
         with located(example):
-            ids, trained = encode_runs(self._codec, self._runs(example.messages))
+            ids, trained = encode_runs(self._codec, self._runs(example.messages, example.tools))
             if trained and trained[0]:
                 raise FormatError(
                     "the prompt is empty and the tokenizer puts nothing in front of the answer",
@@ -58,9 +58,20 @@ class PlainFormat:
                 )
             return Rendered(ids, trained, example.id)
 
-    def render_prompt(self, messages: Sequence[Message]) -> tuple[int, ...]:
+    def render_prompt(
+        self, messages: Sequence[Message], tools: Sequence[Mapping[str, Any]] = ()
+    ) -> tuple[int, ...]:
         """Ids up to where the assistant's text begins."""
-        return encode_runs(self._codec, self._runs(messages))[0]
+        return encode_runs(self._codec, self._runs(messages, tools))[0]
+
+    def reply_text(self, message: Message) -> str:
+        """The content."""
+        _refuse_functions([message], ())
+        return message.content
+
+    def parse(self, text: str) -> Reply:
+        """The text: there are no calls in this format."""
+        return Reply(text)
 
     def encode_text(self, text: str) -> tuple[int, ...]:
         """Text as text."""
@@ -74,9 +85,10 @@ class PlainFormat:
         """What each token looks like."""
         return self._codec.pieces(ids)
 
-    def _runs(self, messages: Sequence[Message]) -> list[Run]:
+    def _runs(self, messages: Sequence[Message], tools: Sequence[Mapping[str, Any]]) -> list[Run]:
         if not messages:
             raise FormatError("a conversation needs at least one message")
+        _refuse_functions(messages, tools)
         runs = [Run(token) for token in self._start]
         for message in messages:
             if message.role == "assistant":
@@ -86,7 +98,14 @@ class PlainFormat:
         return runs
 
 
-def _ids_in_front(tokenizer: Tokenizer) -> tuple[int, ...]:
+def _refuse_functions(messages: Sequence[Message], tools: Sequence[Mapping[str, Any]]) -> None:
+    if tools or any(m.tool_calls for m in messages):
+        raise FormatError(
+            "plain text has no place for functions and calls of them", remedy="use `format: {kind: roles}`"
+        )
+
+
+def ids_in_front(tokenizer: Tokenizer) -> tuple[int, ...]:
     """What the tokenizer puts in front of every text by itself: a bos token, several tokens, or nothing."""
     bare = list(tokenizer("a", add_special_tokens=False)["input_ids"])
     dressed = list(tokenizer("a", add_special_tokens=True)["input_ids"])

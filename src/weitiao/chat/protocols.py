@@ -6,13 +6,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
-from weitiao.types import Example, Message, Rendered
+from weitiao.types import Example, Message, Rendered, Reply
 
 
 class Tokenizer(Protocol):
     """The part of a transformers tokenizer that is used here."""
 
     chat_template: Any
+    init_kwargs: Mapping[str, Any]
     is_fast: bool
     bos_token_id: Any
     eos_token_id: Any
@@ -28,7 +29,9 @@ class Tokenizer(Protocol):
 
     def decode(self, token_ids: list[int], **options: Any) -> Any: ...
 
-    def apply_chat_template(self, conversation: list[dict[str, str]], **options: Any) -> Any: ...
+    def convert_tokens_to_ids(self, tokens: str) -> Any: ...
+
+    def apply_chat_template(self, conversation: list[dict[str, Any]], **options: Any) -> Any: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +54,7 @@ class ChatFormat(Protocol):
     """How messages become token ids, for training and for prediction alike.
 
     Attributes:
-        kind: ``template`` or ``plain``.
+        kind: ``template``, ``plain``, ``roles``, ``chatglm``, ``chatglm2`` or ``chatglm3``.
         fingerprint: Sixteen hex digits; equal iff two formats render alike.
         stop_ids: Ids that end an answer.
         pad_id: Id for the unused ends of rows.
@@ -81,8 +84,34 @@ class ChatFormat(Protocol):
         """
         ...
 
-    def render_prompt(self, messages: Sequence[Message]) -> tuple[int, ...]:
-        """Ids up to where the assistant's text begins; ``render(example).ids`` starts with them."""
+    def render_prompt(
+        self, messages: Sequence[Message], tools: Sequence[Mapping[str, Any]] = ()
+    ) -> tuple[int, ...]:
+        """Ids up to where the assistant's text begins; ``render(example).ids`` starts with them.
+
+        Args:
+            messages: The conversation so far.
+            tools: JSON schemas of the functions that the assistant may call.
+
+        Raises:
+            FormatError: The conversation cannot be rendered.
+        """
+        ...
+
+    def reply_text(self, message: Message) -> str:
+        """What `decode` makes of the tokens of an assistant's message: its content, and its calls as text.
+
+        Raises:
+            FormatError: The format cannot write its calls.
+        """
+        ...
+
+    def parse(self, text: str) -> Reply:
+        """Content and function calls of a decoded answer: the inverse of `reply_text`.
+
+        A call that was begun but cannot be read gives a `Reply` with a `problem`, never an exception. What is
+        written exactly as a call is written is a call.
+        """
         ...
 
     def encode_text(self, text: str) -> tuple[int, ...]:
@@ -90,7 +119,10 @@ class ChatFormat(Protocol):
         ...
 
     def decode(self, ids: Sequence[int]) -> str:
-        """Text of an answer's tokens, special tokens left out."""
+        """Text of an answer from its first token on, special tokens and empty openings left out.
+
+        The text of the first tokens of an answer is a beginning of its whole text.
+        """
         ...
 
     def pieces(self, ids: Sequence[int]) -> tuple[Piece, ...]:

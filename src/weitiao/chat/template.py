@@ -4,33 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from weitiao.chat.align import Part, align
+from weitiao.chat.clock import on_a_fixed_day
 from weitiao.chat.codec import TextCodec
 from weitiao.chat.identity import fingerprint_of, located, pad_id_of
 from weitiao.chat.protocols import Piece, Tokenizer
 from weitiao.chat.runs import Run, encode_runs
+from weitiao.chat.turns import Turns, conversation_of, mark_generations
 from weitiao.errors import FormatError
-from weitiao.types import Example, Message, Rendered
+from weitiao.types import Example, Message, Rendered, Reply
 
 # Templates of thinking models write an empty thinking block in front of an answer; these switches make the
 # generation prompt do the same. The first one with which prompt and whole sample agree is taken.
 _SWITCHES: tuple[dict[str, Any], ...] = ({}, {"enable_thinking": False}, {"thinking": False})
-# Templates that write today's date would render another prompt tomorrow: they get this day instead.
-_DAY = {
-    "%Y": "2024",
-    "%y": "24",
-    "%m": "07",
-    "%d": "26",
-    "%-d": "26",
-    "%B": "July",
-    "%b": "Jul",
-    "%A": "Friday",
-}
-_DAY |= {"%a": "Fri", "%H": "12", "%M": "00", "%S": "00", "%I": "12", "%p": "PM", "%j": "208"}
 _PLAIN = "use `format: {kind: plain}`, or a tokenizer with another chat template"
 _PROBE = ("Hello, 你好  123?", "Fine.\n谢谢 😀")
+# Special tokens that are part of how a call is written: an answer's text keeps them.
+_CALL_TOKENS = ("<tool_call>", "</tool_call>", "[TOOL_CALLS]", "<|python_tag|>")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +48,9 @@ class _Turn:
 class TemplateFormat:
     """Renders with the tokenizer's chat template.
 
+    Templates that know functions, or mark what the assistant writes with ``{% generation %}``, are cut into turns
+    (`weitiao.chat.turns`); in others the contents of the messages are found by alignment.
+
     Args:
         tokenizer: The tokenizer.
         template: Text of the template; default: the tokenizer's own.
@@ -69,10 +65,12 @@ class TemplateFormat:
         self._tokenizer = tokenizer
         self._codec = TextCodec(tokenizer)
         self.template = template if template is not None else _own_template(tokenizer)
-        self._program = _on_a_fixed_day(self.template)
+        self._program = on_a_fixed_day(self.template)
         self._turn = self._study()
         eos = [] if tokenizer.eos_token_id is None else [int(tokenizer.eos_token_id)]
         self.stop_ids: tuple[int, ...] = tuple(dict.fromkeys([*self._turn.end_ids, *eos]))
+        self._turns = self._study_turns()
+        self._call_tokens = {i: name for i, name in self._codec.markup.items() if name in _CALL_TOKENS}
         if not self.stop_ids:
             raise FormatError("neither the chat template nor the tokenizer has a token that ends an answer")
         self.pad_id = pad_id_of(tokenizer)
@@ -103,19 +101,45 @@ class TemplateFormat:
         with located(example):
             messages = example.messages
             if messages[-1].role != "assistant":
-                ids = self.render_prompt(messages)
+                ids = self.render_prompt(messages, example.tools)
                 return Rendered(ids, (False,) * len(ids), example.id)
-            parts = self._parts(messages, generation=False)
-            self._check_prompts(messages, parts)
-            ids, trained = encode_runs(self._codec, self._runs(parts, messages, whole=True))
+            if self._turns is not None:
+                runs = self._turns.sample(messages, example.tools)
+            else:
+                _refuse_functions(messages, example.tools)
+                parts = self._parts(messages, generation=False)
+                self._check_prompts(messages, parts)
+                runs = self._runs(parts, messages, whole=True)
+            ids, trained = encode_runs(self._codec, runs)
             if trained and trained[0]:
                 raise FormatError("the prompt is empty: nothing stands in front of the answer")
             return Rendered(ids, trained, example.id)
 
-    def render_prompt(self, messages: Sequence[Message]) -> tuple[int, ...]:
+    def render_prompt(
+        self, messages: Sequence[Message], tools: Sequence[Mapping[str, Any]] = ()
+    ) -> tuple[int, ...]:
         """Ids up to where the assistant's text begins."""
+        if not messages:
+            raise FormatError("a conversation needs at least one message")
+        if self._turns is not None:
+            return encode_runs(self._codec, self._turns.prompt(messages, tools))[0]
+        _refuse_functions(messages, tools)
         parts = self._parts(messages, generation=True)
         return encode_runs(self._codec, self._runs(parts, messages, whole=False))[0]
+
+    def reply_text(self, message: Message) -> str:
+        """The content, or what the template writes for a message with calls."""
+        if not message.tool_calls:
+            return message.content
+        if self._turns is None:
+            _refuse_functions([message], ())
+            return message.content
+        return self._turns.reply_text(self._turn.opening, message, self._turn.lead)
+
+    def parse(self, text: str) -> Reply:
+        """Content and calls, in the shape in which the template writes calls."""
+        shape = None if self._turns is None else self._turns.shape
+        return Reply(text) if shape is None else shape.parse(text)
 
     def encode_text(self, text: str) -> tuple[int, ...]:
         """Text as text."""
@@ -123,27 +147,52 @@ class TemplateFormat:
 
     def decode(self, ids: Sequence[int]) -> str:
         """Text of an answer without special tokens and without what the template puts around it."""
-        text = self._codec.decode(ids, fresh=self._fresh_answer)
+        text = self._decoded(ids)
         return text.removeprefix(self._turn.lead).removesuffix(self._turn.close)
 
     def pieces(self, ids: Sequence[int]) -> tuple[Piece, ...]:
         """What each token looks like."""
         return self._codec.pieces(ids)
 
+    def _decoded(self, ids: Sequence[int]) -> str:
+        """Text of ids; tokens that are part of a call are written out."""
+        texts: list[str] = []
+        part: list[int] = []
+        for token in (*ids, None):
+            if token is not None and token not in self._call_tokens:
+                part.append(token)
+                continue
+            fresh = self._codec.fresh_after_markup if texts else self._fresh_answer
+            texts.append(self._codec.decode(part, fresh=fresh) if part else "")
+            texts.append("" if token is None else self._call_tokens[token])
+            part = []
+        return "".join(texts)
+
     def _text(
         self, messages: Sequence[Message], contents: Sequence[str], *, generation: bool, **switches: Any
     ) -> str:
-        conversation = [{"role": m.role, "content": c} for m, c in zip(messages, contents, strict=True)]
+        return self._written(conversation_of(messages, contents), generation=generation, **switches)
+
+    def _written(
+        self,
+        conversation: list[dict[str, Any]],
+        tools: Sequence[Mapping[str, Any]] = (),
+        *,
+        generation: bool,
+        program: str | None = None,
+        **switches: Any,
+    ) -> str:
         try:
             return self._tokenizer.apply_chat_template(
                 conversation,
-                chat_template=self._program,
+                tools=list(tools) or None,
+                chat_template=self._program if program is None else program,
                 tokenize=False,
                 add_generation_prompt=generation,
                 **switches,
             )
         except Exception as error:  # the template is a program of somebody else: it may raise anything
-            roles = ", ".join(m.role for m in messages)
+            roles = ", ".join(m["role"] for m in conversation)
             raise FormatError(
                 f"the chat template refuses a conversation with the roles {roles}: "
                 f"{type(error).__name__}: {error}",
@@ -201,6 +250,21 @@ class TemplateFormat:
                 before, middle = self._closing(rounds[k + 1].text)
                 ends.extend([middle] if middle is not None and _ends_turn(before, close) else [])
         return _Turn(opening, dict(switches), lead, close, tuple(ends))
+
+    def _study_turns(self) -> Turns | None:
+        """How the template is cut into turns; None where it neither knows functions nor marks generations."""
+        program = mark_generations(self._program)
+        turns = Turns(
+            self._codec,
+            partial(self._written, program=program, **self._turn.arguments),
+            self.stop_ids,
+            self._tokenizer.eos_token_id,
+            self.template,
+        )
+        if turns.shape is None and program == self._program:
+            return None
+        self.stop_ids = turns.stop_ids
+        return turns
 
     def _closing(self, text: str) -> tuple[str, int | None]:
         """Text up to the first markup token, and the token."""
@@ -274,6 +338,14 @@ class TemplateFormat:
         return int(self._tokenizer.eos_token_id)
 
 
+def _refuse_functions(messages: Sequence[Message], tools: Sequence[Mapping[str, Any]]) -> None:
+    if tools or any(m.tool_calls for m in messages):
+        raise FormatError(
+            "the chat template knows no functions: it writes neither their schemas nor calls of them",
+            remedy="use `format: {kind: roles}`, or a tokenizer whose chat template knows functions",
+        )
+
+
 def _own_template(tokenizer: Tokenizer) -> str:
     template = tokenizer.chat_template
     if isinstance(template, Mapping):
@@ -281,16 +353,6 @@ def _own_template(tokenizer: Tokenizer) -> str:
     if not template:
         raise FormatError("the tokenizer has no chat template", remedy="use `format: {kind: plain}`")
     return str(template)
-
-
-def _on_a_fixed_day(template: str) -> str:
-    """The template with its clock stopped."""
-    if "strftime_now" not in template:
-        return template
-    filters = "".join(f" | replace({code!r}, {value!r})" for code, value in _DAY.items())
-    clock = "{% macro strftime_now(format) %}{{ format" + filters + " }}{% endmacro %}"
-    # jinja drops a line end directly behind a block
-    return clock + ("\n" if template.startswith("\n") else "") + template
 
 
 def _with_lead(parts: Sequence[Part], messages: Sequence[Message], lead: str) -> tuple[Part, ...]:

@@ -1,30 +1,30 @@
-"""``weitiao adapter``: what is in an adapter folder."""
+"""``weitiao adapter``: what is in an adapter folder, and the same adapter for another system."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
 from weitiao.cli import shell
 from weitiao.cli.options import AsJson
 
-app = typer.Typer(no_args_is_help=True, help="What is in an adapter folder.")
-
-
-@app.callback()
-def _group() -> None:
-    """Keep ``adapter`` a group of commands while it has only one."""
+app = typer.Typer(
+    no_args_is_help=True, help="What is in an adapter folder; adapters of PEFT and of the ChatGLM scripts."
+)
 
 
 @app.command("show")
 def show(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="Adapter folder.")], as_json: AsJson = False
 ) -> None:
-    """Show method, base, chat format, provenance and metrics of an adapter; the base is not loaded."""
+    """Show method, base, chat format, provenance and metrics of an adapter; the base is not loaded.
+
+    Of a folder of PEFT or of the official ChatGLM scripts it says what it is and how to convert it.
+    """
     description = describe(folder)
     if as_json:
         typer.echo(json.dumps(description, ensure_ascii=False, indent=2))
@@ -40,25 +40,46 @@ def show(
     shell.output().print(table)
 
 
-def describe(folder: Path) -> dict[str, Any]:
-    """The adapter's configuration and the tensors of its weights, from the files alone."""
-    from weitiao.errors import AdapterError
+@app.command("convert")
+def convert_adapter(
+    context: typer.Context,
+    folder: Annotated[
+        Path, typer.Argument(metavar="DIR", help="Adapter of weitiao, of PEFT, or of the ChatGLM scripts.")
+    ],
+    out: Annotated[Path, typer.Argument(metavar="OUT", help="New folder.")],
+    to: Annotated[
+        Literal["weitiao", "peft", "chatglm"], typer.Option("--to", help="The system that is to read it.")
+    ],
+    base: Annotated[
+        str | None, typer.Option("--base", metavar="PATH", help="Its base. Default: what the adapter says.")
+    ] = None,
+) -> None:
+    """Write a prefix adapter in the layout of another system.
 
-    path = folder / "adapter_config.json"
-    if not path.is_file():
-        raise AdapterError(
-            f"{folder}: expected an adapter folder, but there is no adapter_config.json",
-            remedy="Give the folder `adapter` inside the --out of a run.",
-        )
-    try:
-        config = json.loads(path.read_text(encoding="utf-8"))
-    except (UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise AdapterError(
-            f"{path}: not valid JSON: {error}", remedy="Copy the adapter folder again."
-        ) from error
-    if not isinstance(config, dict):
-        raise AdapterError(f"{path}: expected a JSON object, got {type(config).__name__}")
-    return {**config, "tensors": _tensors(folder / "adapter_model.safetensors")}
+    weitiao reads and writes checkpoints of the official ChatGLM P-Tuning v2 scripts and PREFIX_TUNING adapters of PEFT.
+    Code in a file is never run. Direct prefixes come back bit by bit.
+    """
+    from weitiao.pipeline.converting import convert
+    from weitiao.tuning.exchange.kinds import KINDS
+
+    done = convert(folder, out, to=to, base=base)
+    console = shell.of(context).progress()
+    for note in done.notes:
+        console.print(f"note: {note}", style="yellow", markup=False, highlight=False)
+    typer.echo(f"{out}: {KINDS[to]}, {done.parameters:,} numbers, from {KINDS[done.source]}")
+
+
+def describe(folder: Path) -> dict[str, Any]:
+    """The adapter's configuration and the tensors of its weights, from the files alone.
+
+    Raises:
+        AdapterError: No adapter folder, or a broken one.
+    """
+    from weitiao.tuning.exchange.kinds import ADAPTER_CONFIG, describe_foreign, kind_of, read_json
+
+    if kind_of(folder) != "weitiao":
+        return describe_foreign(folder)
+    return {**read_json(folder / ADAPTER_CONFIG), "tensors": _tensors(folder / "adapter_model.safetensors")}
 
 
 def _tensors(path: Path) -> dict[str, str]:

@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
-from weitiao.cli import adapter, chat, config, data, evaluate, predict, pretrain, run, version
-from weitiao.cli.shell import Shell, WeitiaoGroup
+from weitiao.cli import adapter, base, chat, config, data, evaluate, predict, pretrain, recipe, run, version
+from weitiao.cli.shell import Shell, WeitiaoGroup, listen
 
 app = typer.Typer(
     name="weitiao",
@@ -33,6 +33,7 @@ def options(
 ) -> None:
     """Options of every command; they may stand anywhere on the line."""
     context.obj = Shell(debug=debug, quiet=quiet)
+    listen(quiet=quiet)
 
 
 app.command("run")(run.run)
@@ -41,6 +42,8 @@ app.command("predict")(predict.predict)
 app.command("chat")(chat.chat)
 app.add_typer(adapter.app, name="adapter")
 app.command("eval")(evaluate.evaluate)
+app.add_typer(base.app, name="base")
 app.add_typer(config.app, name="config")
+app.add_typer(recipe.app, name="recipe")
 app.command("pretrain")(pretrain.pretrain)
 app.command("version")(version.version)

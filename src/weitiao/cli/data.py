@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -10,6 +12,7 @@ import typer
 
 from weitiao.cli import shell
 from weitiao.cli.options import Out, RecipePath, Sets
+from weitiao.errors import ConfigError
 
 app = typer.Typer(no_args_is_help=True, help="Look at the samples of a recipe, or write its dataset.")
 
@@ -29,15 +32,23 @@ def show(
     part: Annotated[Part, typer.Option("--part", help="Which part.")] = Part.train,
     plain: Annotated[bool, typer.Option("--plain", help="Text with marks instead of colours.")] = False,
     ids: Annotated[bool, typer.Option("--ids", help="Token ids too.")] = False,
+    html: Annotated[
+        Path | None, typer.Option("--html", help="Write a page to this file instead.", dir_okay=False)
+    ] = None,
     sets: Sets = None,
 ) -> None:
     """Show samples token by token as the model sees them, what is learnt in colour."""
     import weitiao
     from weitiao.chat import show as coloured
-    from weitiao.chat import show_plain
+    from weitiao.chat import show_html, show_plain
 
     samples, chat_format = weitiao.preview(recipe, sets=tuple(sets or ()), part=part.value, n=number)
     console = shell.output()
+    if html is not None:
+        text = show_html(samples, chat_format, title=f"{Path(recipe).name}, {part.value}")
+        _write(html, text)
+        console.print(f"{len(samples)} samples -> {html}", soft_wrap=True, highlight=False)
+        return
     if not samples:
         console.print(f"the {part.value} part is empty")
     for index, (example, rendered) in enumerate(samples, start=1):
@@ -48,6 +59,20 @@ def show(
         else:
             console.print(coloured(rendered, chat_format, ids=ids))
         console.print()
+
+
+def _write(path: Path, text: str) -> None:
+    fresh = path.with_name(f".{path.name}.new")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        fresh.write_text(text, encoding="utf-8")
+        os.replace(fresh, path)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            fresh.unlink()
+        raise ConfigError(
+            f"--html: {path} cannot be written: {error.strerror or error}", remedy="choose another file"
+        ) from error
 
 
 @app.command("prepare")

@@ -6,6 +6,7 @@ Human output goes to stdout, progress and errors to stderr. Exit codes: 0 done, 
 
 from __future__ import annotations
 
+import logging
 import os
 import shlex
 import sys
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 
-ORDER = ("run", "data", "predict", "chat", "eval", "adapter", "config", "pretrain", "version")
+ORDER = ("run", "data", "predict", "chat", "eval", "adapter", "base", "config", "recipe", "pretrain", "version")
 
 
 @dataclass
@@ -120,6 +121,23 @@ def _complain(ctx: Any, error: WeitiaoError) -> None:
     if error.remedy is not None:
         message.append(f"\n  -> {error.remedy}")
     Console(stderr=True).print(message, soft_wrap=True, highlight=False)
+
+
+class _Said(logging.Handler):
+    """What the library says goes to stderr, wherever that is now."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        _stderr(self.format(record))
+
+
+def listen(*, quiet: bool) -> None:
+    """Show what weitiao logs (the memory a base needs), unless the user wants silence."""
+    logger = logging.getLogger("weitiao")
+    for handler in [h for h in logger.handlers if isinstance(h, _Said)]:
+        logger.removeHandler(handler)
+    if not quiet:
+        logger.addHandler(_Said())
+        logger.setLevel(logging.INFO)
 
 
 def _stderr(text: str) -> None:

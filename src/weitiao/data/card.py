@@ -5,6 +5,7 @@ A plain dict that json can write. Nothing in it depends on the machine or the ti
 
 from __future__ import annotations
 
+import json
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -20,8 +21,8 @@ _NUM_LABELS = 50
 _SHORT = 80
 
 
-def source_entry(reading: Reading, part: str) -> dict[str, Any]:
-    """One file: as the user wrote it, with its hash and size."""
+def source_entry(reading: Reading, part: str, shape: str) -> dict[str, Any]:
+    """One file: as the user wrote it, with its hash, size and shape."""
     entry: dict[str, Any] = {
         "file": reading.source.file,
         "sheet": reading.sheet,
@@ -30,6 +31,8 @@ def source_entry(reading: Reading, part: str) -> dict[str, Any]:
         "encoding": reading.encoding,
         "part": part,
     }
+    if shape != "prompt_response":
+        entry["shape"] = shape
     if reading.items is not None:
         entry["items"] = reading.items
     if reading.source.limit is not None:
@@ -39,14 +42,18 @@ def source_entry(reading: Reading, part: str) -> dict[str, Any]:
 
 def step(name: str, num_in: int, num_out: int, drops: Iterable[Drop] = (), **more: Any) -> dict[str, Any]:
     """One step: rows in, rows out, and what was left out for which reason."""
+    return {"name": name, "in": num_in, "out": num_out, "dropped": reasons(drops), **more}
+
+
+def reasons(drops: Iterable[Drop]) -> list[dict[str, Any]]:
+    """Rows by reason: how many, and the first of them."""
     merged: dict[str, list[str]] = defaultdict(list)
     for drop in drops:
         merged[drop.reason].extend(drop.rows)
-    dropped = [
+    return [
         {"reason": reason, "count": len(rows), "examples": rows[:NUM_EXAMPLES]}
         for reason, rows in merged.items()
     ]
-    return {"name": name, "in": num_in, "out": num_out, "dropped": dropped, **more}
 
 
 def fit_step(num_in: int, cuts: Sequence[Fit], truncate: str) -> dict[str, Any]:
@@ -67,7 +74,7 @@ def prompts_of(examples: Iterable[Example]) -> dict[str, list[Example]]:
     """Examples by identical prompt, in order of appearance."""
     by_prompt: dict[str, list[Example]] = defaultdict(list)
     for example in examples:
-        by_prompt[content_id(example.prompt)].append(example)
+        by_prompt[content_id(example.prompt, example.tools)].append(example)
     return by_prompt
 
 
@@ -79,7 +86,7 @@ def duplicates(by_prompt: Mapping[str, Sequence[Example]]) -> dict[str, Any]:
     repeated = [group for group in by_prompt.values() if len(group) > 1]
     return {
         "count": sum(len(group) - 1 for group in repeated),
-        "identical": sum(len(group) - len({e.reference for e in group}) for group in repeated),
+        "identical": sum(len(group) - len({_said(e) for e in group}) for group in repeated),
         "examples": [
             {"prompt": _prompt(group[0]), "origins": [_origin(e) for e in group[:NUM_EXAMPLES]]}
             for group in repeated[:NUM_EXAMPLES]
@@ -89,7 +96,7 @@ def duplicates(by_prompt: Mapping[str, Sequence[Example]]) -> dict[str, Any]:
 
 def conflicts(by_prompt: Mapping[str, Sequence[Example]]) -> dict[str, Any]:
     """Prompts with different responses: ``count`` prompts, ``rows`` of them."""
-    found = [group for group in by_prompt.values() if len({e.reference for e in group}) > 1]
+    found = [group for group in by_prompt.values() if len({_said(e) for e in group}) > 1]
     return {
         "count": len(found),
         "rows": sum(len(group) for group in found),
@@ -97,8 +104,7 @@ def conflicts(by_prompt: Mapping[str, Sequence[Example]]) -> dict[str, Any]:
             {
                 "prompt": _prompt(group[0]),
                 "responses": [
-                    {"response": _short(e.reference or ""), "origin": _origin(e)}
-                    for e in group[:NUM_EXAMPLES]
+                    {"response": _short(_said(e) or ""), "origin": _origin(e)} for e in group[:NUM_EXAMPLES]
                 ],
             }
             for group in found[:NUM_EXAMPLES]
@@ -128,7 +134,7 @@ def leaks(parts: Mapping[str, Sequence[Example]]) -> dict[str, Any]:
 
 def labels(examples: Iterable[Example]) -> dict[str, int] | None:
     """Counts of the responses where they form a closed set of at most 50, else None."""
-    counts = Counter(e.reference for e in examples if e.reference is not None)
+    counts = Counter(said for e in examples if (said := _said(e)) is not None)
     repeated = sum(counts.values()) > len(counts)
     return dict(counts.most_common()) if repeated and len(counts) <= _NUM_LABELS else None
 
@@ -137,7 +143,7 @@ def lengths(examples: Sequence[Example]) -> dict[str, dict[str, int]]:
     """Characters of prompts and responses: median, 95th percentile, maximum (nearest rank)."""
     texts = {
         "prompt": sorted(sum(len(m.content) for m in e.prompt) for e in examples),
-        "response": sorted(len(e.reference or "") for e in examples),
+        "response": sorted(len(_said(e) or "") for e in examples),
     }
     return {
         name: {"median": _rank(values, 50), "p95": _rank(values, 95), "max": _rank(values, 100)}
@@ -167,6 +173,15 @@ def warnings_of(card: Mapping[str, Any]) -> list[str]:
 def part_entry(examples: Sequence[Example]) -> dict[str, int]:
     """Size of one part."""
     return {"examples": len(examples), "groups": len({e.group for e in examples})}
+
+
+def _said(example: Example) -> str | None:
+    """The reply with its function calls as JSON, None where there is none."""
+    calls = example.messages[-1].tool_calls
+    if not calls:
+        return example.reference
+    written = [json.dumps(call.as_dict(), ensure_ascii=False) for call in calls]
+    return "\n".join([example.reference, *written] if example.reference else written)
 
 
 def _prompt(example: Example) -> str:

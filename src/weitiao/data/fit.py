@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from weitiao.errors import DataError, collect
-from weitiao.types import Example, Message, content_id
+from weitiao.types import Example, content_id
 
 Truncate = Literal["error", "left", "right"]
 CountTokens = Callable[[Example], int]
@@ -95,8 +95,8 @@ def _cut(example: Example, count_tokens: CountTokens, limit: int, side: Truncate
 
 def _with_content(example: Example, place: int, content: str) -> Example:
     messages = list(example.messages)
-    messages[place] = Message(messages[place].role, content, messages[place].train)
-    return dataclasses.replace(example, messages=tuple(messages), id=content_id(messages))
+    messages[place] = dataclasses.replace(messages[place], content=content)
+    return dataclasses.replace(example, messages=tuple(messages), id=content_id(messages, example.tools))
 
 
 def fit_all(examples: Iterable[Example], fitter: Callable[[Example], Fit]) -> Fitted:

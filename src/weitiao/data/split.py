@@ -59,7 +59,8 @@ def split(
         DataError: A part that was asked for is empty.
     """
     keys = [group_of(example) for example in examples]
-    roots = components([content_id(example.prompt) for example in examples], keys)
+    prompts = [content_id(example.prompt, example.tools) for example in examples]
+    roots = components(prompts, keys)
     parts = _assign(examples, keys, roots, config, config.seed)
     empty = _empty_parts(parts, config)
     if empty:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,8 +14,11 @@ from weitiao.data.fit import CountTokens, Fit, Truncate, fit, fit_all
 from weitiao.data.mask import make_mask
 from weitiao.data.problems import combined
 from weitiao.data.read import Reading, read
+from weitiao.data.shapes import tools_of
+from weitiao.data.shapes.dataset_info import Entry, named_entry, neighbouring_entry
 from weitiao.data.split import PARTS, split, with_groups
 from weitiao.data.store import dataset_hash
+from weitiao.data.template import FieldError
 from weitiao.errors import DataError, collect
 from weitiao.types import Dataset, Example, Record
 
@@ -28,6 +31,7 @@ class _Loaded:
     source: Source
     reading: Reading
     records: tuple[Record, ...]
+    entry: Entry | None = None  # what a dataset_info.json says about it
 
 
 def prepare(recipe: Recipe, *, root: Path, fitter: Callable[[Example], Fit] | None = None) -> Dataset:
@@ -44,7 +48,7 @@ def prepare(recipe: Recipe, *, root: Path, fitter: Callable[[Example], Fit] | No
     """
     data = recipe.data
     loaded = _load_all(data, root)
-    built = _build_all(loaded, data)
+    built = _build_all(loaded, data, _tools(data, root))
     steps = [_read_step(loaded), _build_step(built)]
     parts = {part: _of_part(loaded, built, part) for part in dict.fromkeys(item.part for item in loaded)}
     if fitter is not None:
@@ -54,7 +58,10 @@ def prepare(recipe: Recipe, *, root: Path, fitter: Callable[[Example], Fit] | No
     train, dev, test = _split(parts, data, root)
     num_split = len(train) + len(dev) + len(test)
     steps.append(cards.step("split", num_split, num_split))
-    sources = [cards.source_entry(item.reading, item.part) for item in loaded]
+    sources = [
+        cards.source_entry(item.reading, item.part, result.shape)
+        for item, result in zip(loaded, built, strict=True)
+    ]
     columns = {item.reading.label: list(item.reading.columns) for item in loaded}
     return _with_card(train, dev, test, {"sources": sources, "columns": columns, "steps": steps})
 
@@ -87,8 +94,11 @@ def _load_all(data: DataConfig, root: Path) -> list[_Loaded]:
     errors: list[DataError] = []
     for part, source in _sources(data):
         try:
+            entry = _entry(source, data, root)
+            if entry is not None:
+                source = source.model_copy(update={"file": entry.file})
             reading = read(source, root=root)
-            loaded.append(_Loaded(part, source, reading, tuple(reading)))
+            loaded.append(_Loaded(part, source, reading, tuple(reading), entry))
         except DataError as error:
             errors.append(error)
     if errors:
@@ -96,13 +106,41 @@ def _load_all(data: DataConfig, root: Path) -> list[_Loaded]:
     return loaded
 
 
-def _build_all(loaded: Sequence[_Loaded], data: DataConfig) -> list[Built]:
+def _entry(source: Source, data: DataConfig, root: Path) -> Entry | None:
+    if source.dataset_info is not None:
+        return named_entry(source, root)
+    found_out = (source.shape or data.shape) == "auto"
+    return neighbouring_entry(source.file, root) if found_out else None
+
+
+def _tools(data: DataConfig, root: Path) -> tuple[Mapping[str, Any], ...]:
+    """The functions that the recipe names."""
+    if data.tools is None:
+        return ()
+    try:
+        text = (root / Path(data.tools).expanduser()).read_text(encoding="utf-8-sig")
+        return tools_of(text, f"data.tools, {data.tools}")
+    except OSError as error:
+        raise DataError(
+            f"data.tools: {data.tools} cannot be read: {error.strerror}",
+            remedy="paths are relative to the recipe's folder",
+        ) from error
+    except FieldError as error:
+        raise DataError(str(error), remedy="write a JSON list of function schemas") from error
+
+
+def _build_all(
+    loaded: Sequence[_Loaded], data: DataConfig, tools: Sequence[Mapping[str, Any]]
+) -> list[Built]:
     built: list[Built] = []
     errors: list[DataError] = []
     for item in loaded:
         elsewhere = {other.reading.label: other.reading.columns for other in loaded if other is not item}
         try:
-            built.append(build_source(item.records, data, item.source, elsewhere=elsewhere))
+            made = build_source(
+                item.records, data, item.source, elsewhere=elsewhere, entry=item.entry, tools=tools
+            )
+            built.append(made)
         except DataError as error:
             errors.append(error)
     if errors:
@@ -123,7 +161,10 @@ def _read_step(loaded: Sequence[_Loaded]) -> dict[str, Any]:
 def _build_step(built: Sequence[Built]) -> dict[str, Any]:
     num_in = sum(result.num_records for result in built)
     num_out = sum(len(result.examples) for result in built)
-    return cards.step("build", num_in, num_out, [drop for result in built for drop in result.drops])
+    drops = [drop for result in built for drop in result.drops]
+    unused = [item for result in built for item in result.unused]
+    more = {"unused": cards.reasons(unused)} if unused else {}
+    return cards.step("build", num_in, num_out, drops, **more)
 
 
 def _fit_parts(

@@ -1,7 +1,8 @@
 """Data sets in a folder: train.jsonl, dev.jsonl, test.jsonl and card.json.
 
-One example a line: ``{"id", "messages": [{"role", "content", "train"}], "group", "origin", "meta"}``. The
-card is written last, so a folder with a card is whole.
+One example a line: ``{"id", "messages": [{"role", "content", "train"}], "group", "origin", "meta"}``, with
+``tool_calls`` in a message that calls functions and ``tools`` where there are some. The card is written last, so
+a folder with a card is whole.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from typing import Any
 from weitiao.data.problems import Problems
 from weitiao.data.split import PARTS
 from weitiao.errors import DataError
-from weitiao.types import ROLES, Dataset, Example, Message, Origin
+from weitiao.types import ROLES, Dataset, Example, Message, Origin, ToolCall
 
 CARD = "card.json"
 
@@ -28,21 +29,37 @@ def dataset_hash(dataset: Dataset) -> str:
     for name in PARTS:
         digest.update(f"[{name}]\n".encode())
         for example in getattr(dataset, name):
-            turns = [[m.role, m.content, m.train] for m in example.messages]
-            digest.update(json.dumps([example.id, turns], ensure_ascii=False).encode() + b"\n")
+            turns = [[m.role, m.content, m.train, *_calls(m)] for m in example.messages]
+            tools = [list(example.tools)] if example.tools else []
+            digest.update(json.dumps([example.id, turns, *tools], ensure_ascii=False).encode() + b"\n")
     return digest.hexdigest()
+
+
+def _calls(message: Message) -> list[list[dict[str, Any]]]:
+    """The calls in a list of one, an empty list where there are none."""
+    return [[call.as_dict() for call in message.tool_calls]] if message.tool_calls else []
+
+
+def _message_dict(message: Message) -> dict[str, Any]:
+    stored: dict[str, Any] = {"role": message.role, "content": message.content, "train": message.train}
+    for calls in _calls(message):
+        stored["tool_calls"] = calls
+    return stored
 
 
 def example_dict(example: Example) -> dict[str, Any]:
     """The stored form of one example."""
     origin = example.origin
-    return {
+    stored: dict[str, Any] = {
         "id": example.id,
-        "messages": [{"role": m.role, "content": m.content, "train": m.train} for m in example.messages],
+        "messages": [_message_dict(message) for message in example.messages],
         "group": example.group,
         "origin": None if origin is None else {"file": origin.file, "row": origin.row, "sheet": origin.sheet},
         "meta": dict(example.meta),
     }
+    if example.tools:
+        stored["tools"] = [dict(tool) for tool in example.tools]
+    return stored
 
 
 def example_from(stored: Mapping[str, Any]) -> Example:
@@ -62,6 +79,7 @@ def example_from(stored: Mapping[str, Any]) -> Example:
             group=_typed(stored.get("group", ""), str, "group"),
             origin=None if origin is None else Origin(origin["file"], origin["row"], origin.get("sheet")),
             meta=dict(stored.get("meta") or {}),
+            tools=tuple(_typed(tool, dict, "tools") for tool in stored.get("tools") or ()),
         )
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"not a stored example: {type(error).__name__} {error}") from error
@@ -71,7 +89,11 @@ def _message(stored: Mapping[str, Any]) -> Message:
     role = stored["role"]
     if role not in ROLES:
         raise ValueError(f"unknown role {role!r}, expected one of {', '.join(ROLES)}")
-    return Message(role, _typed(stored["content"], str, "content"), bool(stored.get("train", False)))
+    calls = tuple(
+        ToolCall(_typed(call["name"], str, "name"), _typed(call["arguments"], dict, "arguments"))
+        for call in stored.get("tool_calls") or ()
+    )
+    return Message(role, _typed(stored["content"], str, "content"), bool(stored.get("train", False)), calls)
 
 
 def _typed(value: Any, kind: type, name: str) -> Any:

@@ -11,7 +11,8 @@ class Answer:
     """Text of the tokens that were generated so far.
 
     Only the tokens since the last whole character are decoded again for each new one, together with the
-    stretch before them: some decoders treat the beginning of a text in their own way.
+    stretch before them: some decoders treat the beginning of a text in their own way. The first tokens of the
+    answer stand in front of that stretch, for decoders that leave out how an answer opens.
 
     Args:
         decode: Ids to text.
@@ -30,6 +31,7 @@ class Answer:
             0,
             0,
         )  # ids[before:done] were decoded, ids[done:] wait for a whole character
+        self._head = 0  # so many tokens gave the first text
         self._text = ""
         self._given = 0
         self.stopped = False
@@ -37,10 +39,12 @@ class Answer:
     def push(self, token: int) -> str:
         """Take one more token; the text that is certain now and was not given before."""
         self._ids.append(token)
-        known = self._decode(self._ids[self._before : self._done])
-        text = self._decode(self._ids[self._before :])
+        head = self._ids[: min(self._head, self._before)]
+        known = self._decode([*head, *self._ids[self._before : self._done]])
+        text = self._decode([*head, *self._ids[self._before :]])
         if len(text) > len(known) and not text.endswith(_BROKEN):
             self._before, self._done = self._done, len(self._ids)
+            self._head = self._head or self._done
             self._add(text[len(known) :])
         return self._give(self._certain())
 

@@ -26,6 +26,7 @@ from weitiao.infer.prefill import Prefilled, prefill
 from weitiao.infer.sample import choose, random_stream
 from weitiao.pack.plan import Mode
 from weitiao.tuning.attention import Visibility
+from weitiao.tuning.positions import scheme_of
 from weitiao.tuning.tuned import prepare
 
 Decode = Callable[[Sequence[int]], str]
@@ -221,11 +222,12 @@ class _Request:
 
 @dataclass
 class _Batch:
-    """The rows that go on: their cache, unused columns on the left, and next positions."""
+    """The rows that go on: their cache, unused columns on the left, next places, and tokens of their contexts."""
 
     cache: RowCache
     pads: list[int]
     positions: list[int]
+    contexts: list[int]
 
 
 class _Loop:
@@ -278,7 +280,7 @@ class _Loop:
         started = time.perf_counter()
         read: Prefilled = prefill(self.model, self.prompts, self.prefixes, pad_id=self.pad_id, mode=mode)
         self.computed, self.prefill_seconds = read.computed, time.perf_counter() - started
-        batch = _Batch(read.cache, list(read.pads), list(read.positions))
+        batch = _Batch(read.cache, list(read.pads), list(read.positions), list(read.contexts))
         hidden = read.hidden
         while True:
             tokens, logprobs = self._next(hidden, active)
@@ -344,6 +346,7 @@ def _keep(batch: _Batch, going: list[int]) -> None:
     batch.cache.select(going, start)
     batch.pads = [batch.pads[k] - start for k in going]
     batch.positions = [batch.positions[k] for k in going]
+    batch.contexts = [batch.contexts[k] for k in going]
 
 
 @torch.no_grad()
@@ -355,7 +358,10 @@ def _step(model: Any, tokens: Sequence[int], batch: _Batch) -> Tensor:
     last = torch.where(torch.arange(width, device=device)[None] < pads, -1, width)
     out = model.base_model(
         input_ids=torch.tensor(tokens, device=device)[:, None],
-        position_ids=torch.tensor(batch.positions, device=device)[:, None],
+        position_ids=scheme_of(model).position_ids(
+            torch.tensor(batch.positions, device=device)[:, None],
+            torch.tensor(batch.contexts, device=device)[:, None],
+        ),
         past_key_values=batch.cache,
         use_cache=True,
         visibility=Visibility(torch.zeros_like(last), last, 1),

@@ -6,13 +6,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal, overload
+from typing import Any, Literal, get_args, overload
 
 from pydantic import ValidationError
 from torch import Tensor
 
 from weitiao.chat import Absorbed, ChatFormat, make_format
-from weitiao.config import BaseConfig, DecodeConfig, PlainFormat, TemplateFormat
+from weitiao.config import BaseConfig, DecodeConfig, FormatConfig, Section
 from weitiao.data.template import FieldError, compile_expression, is_template
 from weitiao.errors import AdapterError, ConfigError, FormatError
 from weitiao.infer.batches import answer
@@ -20,6 +20,7 @@ from weitiao.infer.decode import stream
 from weitiao.infer.positions import check_lengths
 from weitiao.models.load import Base, load_base
 from weitiao.tuning.adapter import check_base, check_format, prefix_of, read_config, read_tensors
+from weitiao.tuning.exchange.placing import on_base
 from weitiao.types import Message
 
 Prompt = str | Mapping[str, Any] | Sequence[Message]
@@ -57,7 +58,12 @@ class Loaded:
         if self.prefix is not None:
             return self.base
         dtype = str(self.base.model.dtype).removeprefix("torch.")
-        section = {"path": self.base.path, "device": str(self.base.model.device), "dtype": dtype}
+        section = {
+            "path": self.base.path,
+            "device": str(self.base.model.device),
+            "dtype": dtype,
+            "rotary": self.base.rotary,
+        }
         return load_base(BaseConfig.model_validate(section))
 
     def answerer(self, *, adapter: bool = True) -> Answerer:
@@ -69,7 +75,14 @@ class Loaded:
 
     @overload
     def generate(  # pyright: ignore[reportOverlappingOverload]  (a text is a sequence of texts)
-        self, prompt: Prompt, *, adapter: bool = True, system: str | None = None, seed: int = 0, **decode: Any
+        self,
+        prompt: Prompt,
+        *,
+        adapter: bool = True,
+        system: str | None = None,
+        tools: Sequence[Mapping[str, Any]] = (),
+        seed: int = 0,
+        **decode: Any,
     ) -> str: ...
 
     @overload
@@ -79,6 +92,7 @@ class Loaded:
         *,
         adapter: bool = True,
         system: str | None = None,
+        tools: Sequence[Mapping[str, Any]] = (),
         seed: int = 0,
         **decode: Any,
     ) -> list[str]: ...
@@ -89,6 +103,7 @@ class Loaded:
         *,
         adapter: bool = True,
         system: str | None = None,
+        tools: Sequence[Mapping[str, Any]] = (),
         seed: int = 0,
         **decode: Any,
     ) -> str | list[str]:
@@ -101,6 +116,7 @@ class Loaded:
             adapter: False lets the untouched base answer, on the same prompt.
             system: System message of texts and conversations without one. Default: that of the training
                 data; an empty text: none.
+            tools: JSON schemas of the functions that may be called; `ChatFormat.parse` reads calls out of answers.
             seed: Of the sampling.
             decode: Fields of `weitiao.config.DecodeConfig`; default: as the adapter was evaluated.
 
@@ -115,7 +131,7 @@ class Loaded:
         one = _is_one(prompt)
         given: Sequence[Any] = [prompt] if one else list(prompt)  # type: ignore[arg-type]
         config, who = self.decode_config(**decode), self.answerer(adapter=adapter)
-        prompts = [who.format.render_prompt(self.messages(p, system=system)) for p in given]
+        prompts = [who.format.render_prompt(self.messages(p, system=system), tools) for p in given]
         check_lengths(
             who.model,
             prompts,
@@ -132,7 +148,14 @@ class Loaded:
         return answers[0] if one else [answers[n] for n in range(len(prompts))]
 
     def stream(
-        self, prompt: Prompt, *, adapter: bool = True, system: str | None = None, seed: int = 0, **decode: Any
+        self,
+        prompt: Prompt,
+        *,
+        adapter: bool = True,
+        system: str | None = None,
+        tools: Sequence[Mapping[str, Any]] = (),
+        seed: int = 0,
+        **decode: Any,
     ) -> Iterator[str]:
         """Answer one prompt piece by piece; the pieces together are what `generate` returns.
 
@@ -140,6 +163,7 @@ class Loaded:
             prompt: See `generate`.
             adapter: False lets the untouched base answer.
             system: System message.
+            tools: JSON schemas of the functions that may be called.
             seed: Of the sampling.
             decode: Decoding settings.
 
@@ -147,7 +171,7 @@ class Loaded:
             Text of whole characters, never empty.
         """
         config, who = self.decode_config(**decode), self.answerer(adapter=adapter)
-        ids = who.format.render_prompt(self.messages(prompt, system=system))
+        ids = who.format.render_prompt(self.messages(prompt, system=system), tools)
         pieces = stream(
             who.model,
             [ids],
@@ -279,7 +303,12 @@ def open_adapter(
         )
     tensors = read_tensors(folder, config)
     section = BaseConfig.model_validate(
-        {"path": base or config["base"]["path"], "device": device, "dtype": dtype or _trained_in(config)}
+        {
+            "path": base or config["base"]["path"],
+            "device": device,
+            "dtype": dtype or _trained_in(config),
+            "rotary": config["base"].get("rotary", "exact"),
+        }
     )
     opened = load_base(section)
     check_base(config, opened.describe(), folder)
@@ -287,7 +316,8 @@ def open_adapter(
     if config["method"]["kind"] == "full":
         _load_weights(opened.model, tensors, folder)
         return Loaded(opened, format, None, config)
-    prefix = prefix_of(tensors, opened.model, folder).to(opened.model.device)
+    kv = prefix_of(tensors, opened.model, folder).to(opened.model.device)
+    prefix = on_base(kv, int(config.get("position_start", kv.shape[3])), opened.model)
     return Loaded(opened, format, prefix, config)
 
 
@@ -303,13 +333,27 @@ def restored_format(config: Mapping[str, Any], tokenizer: Any, folder: Path) -> 
         AdapterError: It renders in another way than in training.
     """
     wanted = config["format"]
-    kind = PlainFormat(separator=wanted["separator"]) if wanted["kind"] == "plain" else TemplateFormat()
-    inner = make_format(kind, tokenizer)
+    inner = make_format(_section(wanted, folder), tokenizer)
     ids = tuple(config.get("absorbed") or wanted.get("absorbed") or ())
     whole = Absorbed(inner, ids) if ids else inner
     # the description may be that of the whole or of the format inside
     check_format(config, (whole if "absorbed" in wanted else inner).describe(), folder)
     return whole
+
+
+def _section(wanted: Mapping[str, Any], folder: Path) -> FormatConfig:
+    """What a recipe would have to say for a described format."""
+    sections: dict[str, type[Section]] = {
+        section.model_fields["kind"].default: section for section in get_args(get_args(FormatConfig)[0])
+    }
+    section = sections.get(wanted["kind"])
+    if section is None:
+        raise AdapterError(
+            f"{folder} was trained with a chat format {wanted['kind']!r}, known are {', '.join(sections)}",
+            remedy="upgrade weitiao",
+        )
+    known: Any = section.model_validate({k: wanted[k] for k in section.model_fields if k in wanted})
+    return known
 
 
 def _load_weights(model: Any, tensors: Mapping[str, Tensor], folder: Path) -> None:

@@ -1,7 +1,7 @@
 """Whether prompts and their answers fit into the positions of a base.
 
-A prompt of n tokens behind a prefix of P needs ``P + n + max_new_tokens - 1`` positions: the last token of
-an answer is never read.
+A prompt of n tokens behind a prefix of P needs ``P + n + max_new_tokens - 1`` positions (``n + max_new_tokens - 1``
+where a prefix takes none): the last token of an answer is never read.
 """
 
 from __future__ import annotations
@@ -12,11 +12,17 @@ from typing import Any
 from torch import Tensor
 
 from weitiao.errors import DataError, ModelError, collect
+from weitiao.tuning.positions import scheme_of
 
 
 def position_limit(model: Any) -> int | None:
     """How many positions the model has, prefix included; None when it has no limit of its own."""
     return getattr(model.config, "max_position_embeddings", None)
+
+
+def _taken(model: Any, prefix: Tensor | None) -> int:
+    """Positions that a prefix takes."""
+    return scheme_of(model).start(0 if prefix is None else prefix.shape[3])
 
 
 def check_positions(
@@ -37,7 +43,7 @@ def check_positions(
     if limit is None:
         return
     needs = [
-        (length + (0 if p is None else p.shape[3]) + max_new_tokens - 1, n)
+        (length + _taken(model, p) + max_new_tokens - 1, n)
         for n, (length, p) in enumerate(zip(lengths, prefixes, strict=True))
     ]
     need, row = max(needs, default=(0, 0))
@@ -77,7 +83,7 @@ def check_lengths(
     limit = position_limit(model)
     if limit is None:
         return
-    virtual = 0 if prefix is None else prefix.shape[3]
+    virtual = _taken(model, prefix)
     room = limit - virtual - max_new_tokens + 1
     long = [n for n, prompt in enumerate(prompts) if len(prompt) > room]
     if not long:

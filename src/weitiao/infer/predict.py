@@ -111,7 +111,7 @@ def render_prompts(format: ChatFormat, examples: Sequence[Example]) -> list[tupl
     remedy = None
     for example in examples:
         try:
-            prompts.append(format.render_prompt(example.prompt))
+            prompts.append(format.render_prompt(example.prompt, example.tools))
         except FormatError as error:
             problems.append(f"{example.origin or example.id}: {error.message}")
             remedy = remedy or error.remedy

@@ -2,8 +2,9 @@
 
 Prompts with the same prefix are planted as a tree (`weitiao.pack`) where the cost model says so, run as
 packed rows, and the keys and values along each prompt's path are gathered into left-padded rows of its
-own. A token's keys depend on its ancestors and its depth only, so the gathered rows are what reading each
-prompt alone would give. The prefix goes into the row as what it is, the cache of the virtual tokens in front.
+own. A token's keys depend on its ancestors and its depth only (those of a context on all of it, which is shared as a
+whole or not at all), so the gathered rows are what reading each prompt alone would give. The prefix goes into the row
+as what it is, the cache of the virtual tokens in front.
 
 Legend: N prompts, R packed rows, T slots of a row, W columns of the cache, L layers, K key/value heads, P
 prefix length, D head size, C hidden size.
@@ -26,6 +27,7 @@ from weitiao.pack.plan import Mode
 from weitiao.pack.tree import Row, plant
 from weitiao.tuning.attention import Visibility
 from weitiao.tuning.blocks import CALL_PAIRS
+from weitiao.tuning.positions import scheme_of
 from weitiao.types import Rendered
 
 
@@ -37,7 +39,8 @@ class Prefilled:
         cache: Keys and values, prefix and prompt of each row, left padded.
         hidden: [N, C] final hidden state of each prompt's last token.
         pads: [N] unused columns on the left.
-        positions: [N] position of the first token of the answer.
+        positions: [N] place of the first token of the answer.
+        contexts: [N] tokens of each prompt's context.
         computed: Distinct prompt tokens that went through the model.
     """
 
@@ -45,6 +48,7 @@ class Prefilled:
     hidden: Tensor
     pads: tuple[int, ...]
     positions: tuple[int, ...]
+    contexts: tuple[int, ...]
     computed: int
 
 
@@ -98,7 +102,9 @@ def prefill(
         pad_id: Id for unused slots.
         mode: How prompts are put into rows; auto takes the cheapest.
     """
-    parts = _parts(model, prompts, prefixes, mode)
+    scheme = scheme_of(model)
+    contexts = tuple(scheme.context_of(prompt) for prompt in prompts)
+    parts = _parts(model, prompts, contexts, prefixes, mode)
     reads = [_read(model, part, pad_id) for part in parts]
     lengths = [0 if p is None else p.shape[3] for p in prefixes]
     widths = [p + len(prompt) for p, prompt in zip(lengths, prompts, strict=True)]
@@ -109,7 +115,8 @@ def prefill(
         cache=_gather(reads, _distinct(prefixes), index.to(model.device)),
         hidden=hidden,
         pads=tuple(total - w for w in widths),
-        positions=tuple(widths),
+        positions=tuple(scheme.start(p) + len(prompt) for p, prompt in zip(lengths, prompts, strict=True)),
+        contexts=contexts,
         computed=sum(len(planted.row) for part in parts for planted in part),
     )
 
@@ -119,7 +126,11 @@ def _distinct(prefixes: Sequence[Tensor | None]) -> list[Tensor]:
 
 
 def _parts(
-    model: Any, prompts: Sequence[Sequence[int]], prefixes: Sequence[Tensor | None], mode: Mode
+    model: Any,
+    prompts: Sequence[Sequence[int]],
+    contexts: Sequence[int],
+    prefixes: Sequence[Tensor | None],
+    mode: Mode,
 ) -> list[list[_Planted]]:
     """Packed rows in one forward pass each; prompts that are best read one a row share a pass."""
     groups: dict[int, list[int]] = {}
@@ -129,7 +140,9 @@ def _parts(
     lone: list[_Planted] = []
     for numbers in groups.values():
         prefix = prefixes[numbers[0]]
-        samples = [Rendered(tuple(prompts[n]), (False,) * len(prompts[n])) for n in numbers]
+        samples = [
+            Rendered(tuple(prompts[n]), (False,) * len(prompts[n]), context=contexts[n]) for n in numbers
+        ]
         cost = cost_model(model, 0 if prefix is None else prefix.shape[3])
         chosen = plan(samples, mode=mode, row_tokens=None, cost=cost)
         planted = []
@@ -147,15 +160,17 @@ def _parts(
 def _read(model: Any, part: Sequence[_Planted], pad_id: int) -> _Read:
     rows = [p.row for p in part]
     width = max(map(len, rows))
-    starts = torch.tensor([0 if p.prefix is None else p.prefix.shape[3] for p in part])
+    scheme = scheme_of(model)
+    starts = torch.tensor([scheme.start(0 if p.prefix is None else p.prefix.shape[3]) for p in part])
     prefix, visible = _stacked([p.prefix for p in part])
-    own = list(range(width))
-    first = torch.tensor([own] * len(rows))
-    last = torch.tensor([[*row.last, *own[len(row) :]] for row in rows])
+    own, zeros = list(range(width)), [0] * width
+    first, last = padded([r.first for r in rows], width, own), padded([r.last for r in rows], width, own)
+    place = padded([r.depth for r in rows], width, zeros) + starts[:, None]
+    positions = scheme.position_ids(place, padded([r.context for r in rows], width, zeros))
     device = model.device
     out = model.base_model(
         input_ids=padded([r.ids for r in rows], width, [pad_id] * width).to(device),
-        position_ids=(padded([r.depth for r in rows], width, [0] * width) + starts[:, None]).to(device),
+        position_ids=positions.to(device),
         use_cache=True,
         visibility=Visibility(
             first.to(device), last.to(device), width, None if visible is None else visible.to(device)

@@ -22,7 +22,9 @@ class Batch:
 
     Attributes:
         input_ids: Long [R, T].
-        position_ids: Long [R, T], depth in the tree (0 for padding); a prefix adds its length later.
+        position_ids: Long [R, T], place in the sample (0 for padding); what a prefix adds, and how the model counts
+            places, comes later (`weitiao.tuning.positions`).
+        context: Long [R, T], how many tokens the context of the token's sample has (0: causal, or padding).
         first: Long [R, T] first query that sees key j.
         last: Long [R, T] last query that sees key j.
         parent: Long [E], ``r * T + t`` of the hidden state a target is predicted from.
@@ -37,6 +39,7 @@ class Batch:
 
     input_ids: Tensor
     position_ids: Tensor
+    context: Tensor
     first: Tensor
     last: Tensor
     parent: Tensor
@@ -92,7 +95,8 @@ def collate(samples: Sequence[Rendered], chosen: Plan, *, pad_id: int = 0) -> Ba
     return Batch(
         input_ids=padded([r.ids for r in rows], width, [pad_id] * width),
         position_ids=padded([r.depth for r in rows], width, [0] * width),
-        first=padded([own[: len(r)] for r in rows], width, own),
+        context=padded([r.context for r in rows], width, [0] * width),
+        first=padded([r.first for r in rows], width, own),
         last=padded([r.last for r in rows], width, own),
         parent=torch.tensor(parents, dtype=torch.long),
         token=torch.tensor(tokens, dtype=torch.long),

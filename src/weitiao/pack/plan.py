@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Literal
 
-from weitiao.pack.tree import common_length, inputs_of
+from weitiao.pack.tree import inputs_of, order_key, shared_length
 from weitiao.types import Rendered
 
 Mode = Literal["auto", "tree", "pack", "pad"]
@@ -55,9 +55,10 @@ class Plan:
     cost: float
 
 
-def _pairs(start: int, stop: int) -> int:
-    """Visible pairs of the tokens at depth start .. stop - 1: each sees its ancestors and itself."""
-    return (stop * (stop + 1) - start * (start + 1)) // 2
+def _pairs(start: int, stop: int, context: int) -> int:
+    """Visible pairs of the tokens at depth start .. stop - 1: each sees its ancestors, its context and itself."""
+    both_ways = context * (context - 1) // 2 if start < context else 0
+    return (stop * (stop + 1) - start * (start + 1)) // 2 + both_ways
 
 
 def _fill(
@@ -78,6 +79,7 @@ def _fill(
 
 def _measure(
     mode: Literal["tree", "pack", "pad"],
+    samples: Sequence[Rendered],
     inputs: Sequence[Sequence[int]],
     rows: Sequence[Sequence[int]],
     share_of: dict[int, int],
@@ -89,7 +91,7 @@ def _measure(
         for place, number in enumerate(row):
             shared = share_of[number] if place else 0
             length += len(inputs[number]) - shared
-            pairs += _pairs(shared, len(inputs[number]))
+            pairs += _pairs(shared, len(inputs[number]), samples[number].context)
             calls += len(inputs[number]) > shared
         lengths.append(length)
     slots = len(rows) * max(lengths)
@@ -99,23 +101,26 @@ def _measure(
 
 
 def _candidates(
-    inputs: Sequence[tuple[int, ...]], mode: Mode, row_tokens: int | None, cost: CostModel
+    samples: Sequence[Rendered], mode: Mode, row_tokens: int | None, cost: CostModel
 ) -> Iterator[Plan]:
+    inputs = [inputs_of(s) for s in samples]
     longest, total = max(map(len, inputs)), sum(map(len, inputs))
     budgets = [row_tokens] if row_tokens else [b for b in _BUDGETS if longest <= b < total] + [total]
     none = dict.fromkeys(range(len(inputs)), 0)
     if mode in ("auto", "tree"):
-        order = sorted(range(len(inputs)), key=lambda n: inputs[n])
-        shares = [0, *(common_length(inputs[a], inputs[b]) for a, b in pairwise(order))]
+        order = sorted(range(len(inputs)), key=lambda n: order_key(samples[n]))
+        shares = [0, *(shared_length(samples[a], samples[b]) for a, b in pairwise(order))]
         share_of = dict(zip(order, shares, strict=True))
         for budget in budgets:
-            yield _measure("tree", inputs, _fill(inputs, order, budget, shares), share_of, cost)
+            yield _measure("tree", samples, inputs, _fill(inputs, order, budget, shares), share_of, cost)
     if mode in ("auto", "pack"):
         order = sorted(range(len(inputs)), key=lambda n: -len(inputs[n]))
         for budget in budgets:
-            yield _measure("pack", inputs, _fill(inputs, order, budget, [0] * len(order)), none, cost)
+            yield _measure(
+                "pack", samples, inputs, _fill(inputs, order, budget, [0] * len(order)), none, cost
+            )
     if mode in ("auto", "pad"):
-        yield _measure("pad", inputs, [[n] for n in range(len(inputs))], none, cost)
+        yield _measure("pad", samples, inputs, [[n] for n in range(len(inputs))], none, cost)
 
 
 def plan(
@@ -134,5 +139,4 @@ def plan(
     """
     if not samples:
         raise ValueError("a batch needs at least one sample")
-    inputs = [inputs_of(s) for s in samples]
-    return min(_candidates(inputs, mode, row_tokens, cost), key=lambda p: p.cost)
+    return min(_candidates(samples, mode, row_tokens, cost), key=lambda p: p.cost)

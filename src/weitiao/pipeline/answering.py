@@ -18,7 +18,7 @@ from weitiao.infer.batches import answer
 from weitiao.infer.positions import check_lengths
 from weitiao.infer.score import LogProb, score_references
 from weitiao.tuning.tuned import Tuned
-from weitiao.types import Example
+from weitiao.types import Example, Message
 
 
 @dataclasses.dataclass(frozen=True)
@@ -75,7 +75,7 @@ def check_answers(
     Raises:
         DataError: All prompts that are too long.
     """
-    prompts = [format.render_prompt(example.prompt) for example in examples]
+    prompts = [format.render_prompt(example.prompt, example.tools) for example in examples]
     prefix = torch.empty(0, 2, 0, length, 0) if length else None
 
     def name(number: int) -> str:
@@ -111,7 +111,7 @@ def answer_examples(
     """
     tuned.eval()
     prefix: Tensor | None = None if tuned.prefix is None else tuned.prefix.folded().detach()
-    prompts = [format.render_prompt(example.prompt) for example in examples]
+    prompts = [format.render_prompt(example.prompt, example.tools) for example in examples]
     length = 0 if prefix is None else prefix.shape[3]
     check_answers(tuned.model, format, examples, decode.max_new_tokens, length=length)
     texts = [""] * len(prompts)
@@ -132,7 +132,7 @@ def answer_texts(
     """Answers only, for the dev metric."""
     tuned.eval()
     prefix = None if tuned.prefix is None else tuned.prefix.folded().detach()
-    prompts = [format.render_prompt(example.prompt) for example in examples]
+    prompts = [format.render_prompt(example.prompt, example.tools) for example in examples]
     texts = [""] * len(prompts)
     for done in answer(tuned.model, prompts, prefix=prefix, format=format, config=decode):
         for number, decoded in zip(done.numbers, done.generation.answers, strict=True):
@@ -145,13 +145,24 @@ def _bar(console: Console | None) -> Progress:
     return Progress(*columns, console=console, disable=console is None or console.quiet, transient=True)
 
 
+def reference_texts(format: ChatFormat, examples: Sequence[Example]) -> list[str]:
+    """What the answer to each example would be as text: its calls as the format writes them; empty for none.
+
+    Raises:
+        FormatError: The format cannot write a call.
+    """
+    last = [example.messages[-1] for example in examples]
+    return [format.reply_text(m) if m.role == "assistant" else "" for m in last]
+
+
 def prediction_rows(
-    examples: Sequence[Example], before: Answers | None, after: Answers
+    examples: Sequence[Example], references: Sequence[str], before: Answers | None, after: Answers
 ) -> list[dict[str, Any]]:
     """Rows of ``predictions.jsonl``.
 
     Args:
         examples: N examples.
+        references: [N] texts, see `reference_texts`.
         before: Of the untouched base with the full prompt, or None.
         after: Of the tuned model.
     """
@@ -166,8 +177,8 @@ def prediction_rows(
         {
             "id": example.id,
             "prompt": "\n".join(m.content for m in example.prompt),
-            "messages": [{"role": m.role, "content": m.content} for m in example.prompt],
-            "reference": example.reference,
+            "messages": [_message(m) for m in example.prompt],
+            "reference": references[n] if example.reference is not None else None,
             "before": side(before, n),
             "after": side(after, n),
             "reference_logprob": {
@@ -179,3 +190,8 @@ def prediction_rows(
         }
         for n, example in enumerate(examples)
     ]
+
+
+def _message(message: Message) -> dict[str, Any]:
+    calls = {"tool_calls": [call.as_dict() for call in message.tool_calls]} if message.tool_calls else {}
+    return {"role": message.role, "content": message.content, **calls}

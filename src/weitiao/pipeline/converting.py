@@ -1,11 +1,13 @@
 """``weitiao adapter convert``: adapters from one system to another.
 
 A folder written for another system gets ``weitiao_adapter.json`` beside the files of that system: what it cannot
-express (chat format, what the prefix stands for), so that nothing is lost on the way back.
+express (chat format, what the prefix stands for), so that nothing is lost on the way back. Where keys had to be turned,
+the unturned ones lie in ``weitiao_adapter.safetensors``: turning back would round once more.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,6 +15,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors.torch import save as to_bytes
+from safetensors.torch import save_file
 
 from weitiao.chat import make_format
 from weitiao.config import BaseConfig
@@ -21,20 +25,26 @@ from weitiao.infer.loaded import restored_format
 from weitiao.models import chatglm as releases
 from weitiao.models.checkpoint import read_json as read_base_json
 from weitiao.models.frame import frame
-from weitiao.models.load import Base, load_base
+from weitiao.models.load import EMBEDDED, Base, load_base
 from weitiao.models.source import folder_of
 from weitiao.pipeline.files import versions
 from weitiao.tuning.adapter import check_base, read_config, read_tensors, save_adapter
 from weitiao.tuning.exchange import chatglm, peft
 from weitiao.tuning.exchange.encoder import Encoder, encoder_of
 from weitiao.tuning.exchange.files import fresh_folder
+from weitiao.tuning.exchange.files import read_tensors as read_foreign_tensors
 from weitiao.tuning.exchange.kinds import ADAPTER_CONFIG, KINDS, Kind, kind_of, read_json
 from weitiao.tuning.exchange.placing import check_shape, text_start, turn_between
 
 CARRIED = "weitiao_adapter.json"
 """Beside the files of another system: the configuration of the adapter that was converted."""
 
-_ABOUT_TENSORS = ("schema_version", "sha256", "position_start", "length")
+UNTURNED = "weitiao_adapter.safetensors"
+"""Beside it, where keys were turned: the keys and values before that."""
+
+_TURNED_INTO = "turned_into_sha256"
+
+_ABOUT_TENSORS = ("schema_version", "sha256", "position_start", "length", _TURNED_INTO)
 
 
 @dataclass(frozen=True)
@@ -94,11 +104,60 @@ def read_adapter(folder: Path) -> Source:
                 f"{folder} holds no prefix (method {config.get('method', {}).get('kind')})",
                 remedy="only prefix adapters can be converted or started from",
             )
-        return Source(folder, kind, encoder_of(kv, int(config.get("position_start", kv.shape[3]))), config, config)
-    carried = read_json(folder / CARRIED) if (folder / CARRIED).is_file() else None
+        return Source(
+            folder, kind, encoder_of(kv, int(config.get("position_start", kv.shape[3]))), config, config
+        )
+    carried = _read_carried(folder)
     if kind == "peft":
-        return Source(folder, kind, peft.read(folder), read_json(folder / ADAPTER_CONFIG), carried)
-    return Source(folder, kind, chatglm.read(folder), read_json(folder / "config.json"), carried)
+        encoder, config = peft.read(folder), read_json(folder / ADAPTER_CONFIG)
+    else:
+        encoder, config = chatglm.read(folder), read_json(folder / "config.json")
+    return Source(folder, kind, _unturned(folder, carried, encoder), config, carried)
+
+
+def _read_carried(folder: Path) -> dict[str, Any] | None:
+    """What `convert` left beside the files of another system; None when it was somebody else who wrote them.
+
+    Raises:
+        AdapterError: It was changed so that it says nothing any more.
+    """
+    path = folder / CARRIED
+    if not path.is_file():
+        return None
+    carried = read_json(path)
+    base, format = carried.get("base"), carried.get("format")
+    sound = [
+        isinstance(base, dict)
+        and isinstance(base.get("fingerprint"), str)
+        and isinstance(base.get("path"), str),
+        isinstance(format, dict) and {"kind", "fingerprint"} <= set(format),
+        isinstance(carried.get("position_start"), int),
+        all(isinstance(i, int) for i in carried.get("absorbed") or ()),
+    ]
+    if not all(sound):
+        raise AdapterError(
+            f"{path} is damaged: expected base, format, position_start and absorbed of a weitiao adapter",
+            remedy="delete it to convert the prefix alone (with --base), or convert the original again",
+        )
+    return carried
+
+
+def _unturned(folder: Path, carried: Mapping[str, Any] | None, encoder: Encoder) -> Encoder:
+    """The prefix before its keys were turned for this system, if it has not been trained on since."""
+    if carried is None or not (folder / UNTURNED).is_file() or carried.get(_TURNED_INTO) != _digest(encoder):
+        return encoder
+    _, tensors = read_foreign_tensors(folder, (UNTURNED,))
+    kv = tensors.get("kv")
+    if kv is None or tuple(kv.shape) != encoder.shape.tensor:
+        raise AdapterError(
+            f"{folder / UNTURNED} does not belong to the files beside it: expected kv {list(encoder.shape.tensor)}",
+            remedy="delete it: the keys are then turned back",
+        )
+    return encoder_of(kv, carried["position_start"])
+
+
+def _digest(encoder: Encoder) -> str:
+    return hashlib.sha256(to_bytes({"embedding": encoder.embedding.contiguous()})).hexdigest()
 
 
 def convert(folder: Path, out: Path, *, to: Kind, base: str | None = None) -> Converted:
@@ -126,15 +185,25 @@ def convert(folder: Path, out: Path, *, to: Kind, base: str | None = None) -> Co
     with fresh_folder(Path(out)) as fresh:
         if to == "weitiao":
             _to_weitiao(source, fresh, base)
-        elif to == "peft":
-            _to_peft(source, fresh, base)
         else:
-            _to_chatglm(source, fresh, base)
-        if to != "weitiao" and source.carried is not None:
-            text = json.dumps(source.carried, ensure_ascii=False, indent=2)
-            (fresh / CARRIED).write_text(text + "\n", encoding="utf-8")
-            notes += _unsaid(source.carried, to)
+            written = (_to_peft if to == "peft" else _to_chatglm)(source, fresh, base)
+            _carry(source, written, fresh)
+            notes += _unsaid(source.carried or {}, to)
     return Converted(source.kind, source.encoder.kv().numel(), tuple(notes))
+
+
+def _carry(source: Source, written: Encoder, out: Path) -> None:
+    """Keep beside the files of another system what they cannot hold."""
+    if source.carried is None:
+        return
+    encoder = source.encoder
+    carried = {**source.carried, "position_start": encoder.position_start, "length": encoder.shape.length}
+    carried.pop(_TURNED_INTO, None)
+    if written.position_start != encoder.position_start:
+        carried[_TURNED_INTO] = _digest(written)
+        save_file({"kv": encoder.kv()}, out / UNTURNED)
+    text = json.dumps(carried, ensure_ascii=False, indent=2)
+    (out / CARRIED).write_text(text + "\n", encoding="utf-8")
 
 
 def _unsaid(config: Mapping[str, Any], to: Kind) -> list[str]:
@@ -142,9 +211,11 @@ def _unsaid(config: Mapping[str, Any], to: Kind) -> list[str]:
     absorbed = config.get("absorbed") or ()
     if not absorbed:
         return []
+    tokens = f"{len(absorbed)} token{'s' if len(absorbed) > 1 else ''}"
+    reader = "PEFT" if to == "peft" else "the scripts"
     return [
-        f"the prefix stands for the first {len(absorbed)} tokens of every prompt: leave them out of the prompts you "
-        f"give to {'PEFT' if to == 'peft' else 'the scripts'} (their ids are in {CARRIED}, absorbed)"
+        f"the prefix stands for the first {tokens} of every prompt: leave that out of the prompts you give to {reader} "
+        f"(the ids are in {CARRIED}, absorbed)"
     ]
 
 
@@ -154,7 +225,7 @@ def _unsaid(config: Mapping[str, Any], to: Kind) -> list[str]:
 def _to_weitiao(source: Source, out: Path, base: str | None) -> None:
     opened = _load(source, base)
     check_shape(source.encoder.shape, opened.model.config, str(source.folder))
-    if source.carried is not None and "base" in source.carried:
+    if source.carried is not None:
         check_base(source.carried, opened.describe(), source.folder)
     length, start = source.encoder.shape.length, source.encoder.position_start
     turn_between(opened.model, start, text_start(opened.model, length), length)  # it can be used
@@ -169,6 +240,8 @@ def _load(source: Source, base: str | None) -> Base:
             f"{source.folder} does not say which base it belongs to",
             remedy="give --base: the folder or Hub id of the model it was trained on",
         )
+    if path != EMBEDDED and Path(path).expanduser().is_dir():
+        path = str(Path(path).expanduser().absolute())  # the adapter finds it from anywhere
     return load_base(BaseConfig(path=path, device="cpu"))
 
 
@@ -199,7 +272,7 @@ def _described(source: Source, opened: Base) -> dict[str, Any]:
 # ---------------------------------------------------------------------------- to the other systems
 
 
-def _to_peft(source: Source, out: Path, base: str | None) -> None:
+def _to_peft(source: Source, out: Path, base: str | None) -> Encoder:
     length = source.encoder.shape.length
     path = base or source.base
     model = None
@@ -212,15 +285,17 @@ def _to_peft(source: Source, out: Path, base: str | None) -> None:
                 "such prefixes",
                 remedy="convert it with --to weitiao or --to chatglm",
             )
-    peft.write(out, _moved(source, model, length), path)
+    written = _moved(source, model, length)
+    peft.write(out, written, path)
+    return written
 
 
-def _to_chatglm(source: Source, out: Path, base: str | None) -> None:
+def _to_chatglm(source: Source, out: Path, base: str | None) -> Encoder:
     path = base or source.base
     origin = (source.carried or {}).get("origin") or {}
     if base is None and origin.get("kind") == "chatglm" and source.encoder.position_start == 0:
         chatglm.write(out, source.encoder, origin["config"])
-        return
+        return source.encoder
     model = _frame(source, path)
     folder = folder_of(str(path), weights=False)
     official = read_base_json(folder / "config.json")
@@ -230,7 +305,9 @@ def _to_chatglm(source: Source, out: Path, base: str | None) -> None:
             remedy="give the official folder (--base), or use --to peft",
         )
     check_shape(source.encoder.shape, model.config, str(source.folder))
-    chatglm.write(out, _moved(source, model, 0), official)
+    written = _moved(source, model, 0)
+    chatglm.write(out, written, official)
+    return written
 
 
 def _moved(source: Source, model: Any, want: int) -> Encoder:

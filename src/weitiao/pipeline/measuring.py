@@ -18,7 +18,7 @@ from weitiao.evaluate import compare
 from weitiao.evaluate.metrics import METRICS
 from weitiao.evaluate.report import REQUIRED, write_report
 from weitiao.infer.loaded import Loaded, open_adapter
-from weitiao.pipeline.answering import Answers, answer_examples, prediction_rows
+from weitiao.pipeline.answering import Answers, answer_examples, prediction_rows, reference_texts
 from weitiao.pipeline.files import versions, write_lines
 from weitiao.pipeline.opening import open_recipe
 from weitiao.pipeline.running import resolve
@@ -89,9 +89,10 @@ def evaluate_adapter(
     examples = list(dataset.test)
     base_says = _answers(loaded, examples, adapter=False, console=console) if before else None
     adapter_says = _answers(loaded, examples, adapter=True, console=console)
+    references = reference_texts(loaded.format, examples)
     report = {
         "name": f"{loaded.config.get('name', 'adapter')} on {Path(data).name}",
-        **_compared(base_says, adapter_says, examples, chosen),
+        **_compared(base_says, adapter_says, references, chosen),
         "method": loaded.config["method"],
         "train": dict.fromkeys(REQUIRED["train"]),  # nothing was trained here
         "adapter": {"parameters": loaded.describe()["parameters"], "bytes": _size(Path(adapter))},
@@ -104,7 +105,7 @@ def evaluate_adapter(
     if out is None:
         return report
     folder = Path(out)
-    rows = prediction_rows(examples, base_says, adapter_says)
+    rows = prediction_rows(examples, references, base_says, adapter_says)
     write_lines(folder / "predictions.jsonl", rows)
     text = _recipe_of(loaded, Path(adapter))
     return write_report(folder, report, predictions=rows, history=[], card=dataset.card, recipe_yaml=text)
@@ -140,9 +141,8 @@ def _answers(
 
 
 def _compared(
-    before: Answers | None, after: Answers, examples: Sequence[Example], metrics: tuple[str, ...]
+    before: Answers | None, after: Answers, references: Sequence[str], metrics: tuple[str, ...]
 ) -> dict[str, Any]:
-    references = [example.reference or "" for example in examples]
     return compare(None if before is None else before.texts, after.texts, references, metrics).as_report()
 
 

@@ -9,12 +9,23 @@ from typing import Literal
 import torch
 
 from weitiao.chat import Absorbed, ChatFormat, common_beginning, make_format
-from weitiao.config import BaseConfig, FullConfig, InitText, PrefixConfig, Recipe
+from weitiao.config import BaseConfig, FullConfig, InitAdapter, InitText, PrefixConfig, Recipe
 from weitiao.data import make_fitter, prepare
 from weitiao.errors import ConfigError, DataError, ModelError, collect
 from weitiao.models.load import EMBEDDED, Base, has_bfloat16, load_base
+from weitiao.pipeline.converting import Source, read_adapter
 from weitiao.recipe import Resolved
-from weitiao.tuning.prefix import DeepPrefix, PrefixShape, Start, initial, keys_and_values, start_from
+from weitiao.tuning.adapter import check_base
+from weitiao.tuning.exchange.placing import check_shape, trainable
+from weitiao.tuning.prefix import (
+    DeepPrefix,
+    PrefixShape,
+    Start,
+    check_absorbable,
+    initial,
+    keys_and_values,
+    start_from,
+)
 from weitiao.tuning.tuned import Tuned
 from weitiao.tuning.tuned import prepare as prepare_model
 from weitiao.types import Dataset, Rendered
@@ -33,6 +44,7 @@ class Opened:
         format: The same, without the beginning that the prefix stands for.
         dataset: Examples in three parts, and their card.
         start: What the prefix starts from; None for other methods.
+        earlier: The adapter that is trained on; None for other starts.
     """
 
     recipe: Recipe
@@ -41,6 +53,7 @@ class Opened:
     format: ChatFormat
     dataset: Dataset
     start: Start | None
+    earlier: Source | None = None
 
     @property
     def prefix_length(self) -> int:
@@ -68,20 +81,53 @@ def open_recipe(resolved: Resolved[Recipe]) -> Opened:
     Raises:
         WeitiaoError: Whatever is wrong with base, data or recipe.
     """
-    recipe = resolved.value
+    recipe, earlier = _with_earlier(resolved)
     if recipe.train.threads:
         torch.set_num_threads(recipe.train.threads)
     base = load_base(_located(recipe, resolved.root), dtype=compute_dtype(recipe))
     prepare_model(base.model)
+    if earlier is not None:
+        _check_earlier(earlier, base)
     whole = make_format(recipe.format, base.tokenizer)
+    if isinstance(recipe.method, PrefixConfig) and recipe.method.init == "template" and recipe.method.absorb:
+        check_absorbable(base.model)
     room = _room(recipe, base, whole)
     fitter = make_fitter(lambda example: len(whole.render(example)), room, recipe.data.truncate)
     dataset = prepare(recipe, root=resolved.root, fitter=fitter)
-    start = _start(recipe, whole, dataset)
+    start = _start(recipe, whole, dataset, earlier)
     format = Absorbed(whole, start.absorbed) if start is not None and start.absorbed else whole
-    opened = Opened(recipe, base, whole, format, dataset, start)
+    opened = Opened(recipe, base, whole, format, dataset, start, earlier)
     _check_room(opened)
     return opened
+
+
+def _with_earlier(resolved: Resolved[Recipe]) -> tuple[Recipe, Source | None]:
+    """The recipe with the length of the adapter it starts from, and that adapter.
+
+    Raises:
+        AdapterError: It cannot be read.
+        ConfigError: The recipe asks for another length.
+    """
+    recipe = resolved.value
+    method = recipe.method
+    if not isinstance(method, PrefixConfig) or not isinstance(method.init, InitAdapter):
+        return recipe, None
+    path = method.init.adapter
+    beside = resolved.root / path
+    earlier = read_adapter(beside if beside.is_dir() else Path(path).expanduser())
+    length = earlier.encoder.shape.length
+    if method.length not in ("auto", length):
+        raise ConfigError(
+            f"method.length: {method.length}, but the adapter {path} has {length} virtual tokens",
+            remedy="leave method.length at auto",
+        )
+    return recipe.model_copy(update={"method": method.model_copy(update={"length": length})}), earlier
+
+
+def _check_earlier(earlier: Source, base: Base) -> None:
+    check_shape(earlier.encoder.shape, base.model.config, str(earlier.folder))
+    if earlier.carried is not None:
+        check_base(earlier.carried, base.describe(), earlier.folder)
 
 
 def _located(recipe: Recipe, root: Path) -> BaseConfig:
@@ -156,7 +202,9 @@ def _room(recipe: Recipe, base: Base, format: ChatFormat) -> int:
     return wanted or limit - taken
 
 
-def _start(recipe: Recipe, format: ChatFormat, dataset: Dataset) -> Start | None:
+def _start(
+    recipe: Recipe, format: ChatFormat, dataset: Dataset, earlier: Source | None = None
+) -> Start | None:
     """Which text the prefix starts from.
 
     Raises:
@@ -165,6 +213,9 @@ def _start(recipe: Recipe, format: ChatFormat, dataset: Dataset) -> Start | None
     method = recipe.method
     if not isinstance(method, PrefixConfig):
         return None
+    if earlier is not None:
+        absorbed = (earlier.carried or {}).get("absorbed", ()) if method.absorb else ()
+        return Start((), tuple(absorbed), "")
     length = None if method.length == "auto" else method.length
     if isinstance(method.init, InitText):
         return start_from(format.encode_text(method.init.text), length, absorb=False)
@@ -188,6 +239,11 @@ def attach(opened: Opened) -> Tuned:
     if opened.start is None:
         raise ModelError(f"method.kind {method.kind} is not known", remedy="use prefix or full")
     torch.manual_seed(recipe.seed)
+    device = next(model.parameters()).device
+    if opened.earlier is not None:
+        earlier = opened.earlier.encoder
+        prefix = trainable(earlier, model, projection=method.projection, dropout=method.dropout)
+        return Tuned(model, prefix.to(device))
     if opened.start.ids:
         start = keys_and_values(model, opened.start.ids).cpu()
     else:
@@ -200,7 +256,7 @@ def attach(opened: Opened) -> Tuned:
         dropout=method.dropout,
         random_projection=method.projection is not None and method.init == "random",
     )
-    return Tuned(model, prefix.to(next(model.parameters()).device))
+    return Tuned(model, prefix.to(device))
 
 
 def notes(opened: Opened) -> list[str]:

@@ -24,6 +24,7 @@ from weitiao.pipeline.answering import (
     check_answers,
     draw,
     prediction_rows,
+    reference_texts,
 )
 from weitiao.pipeline.files import claim, versions, write_json, write_lines, write_text, writing
 from weitiao.pipeline.opening import Opened, attach, notes, open_recipe
@@ -225,7 +226,7 @@ class _Run:
         # on a few dev samples the labels may be no closed set; the share of right labels is exact match anyway
         asked: Any = "exact" if metric == "accuracy" else metric
         examples = self._dev_examples()
-        references = [e.reference or "" for e in examples]
+        references = reference_texts(self.opened.format, examples)
 
         def measure(tuned: Tuned) -> dict[str, float]:
             texts = answer_texts(tuned, self.opened.format, examples, recipe.evaluate.decode)
@@ -252,14 +253,14 @@ class _Run:
         measured: dict[str, Any] = {"metrics": {"before": None, "after": {"test": {}}, "difference": None}}
         rows: list[dict[str, Any]] = []
         if after is not None:
-            references = [e.reference or "" for e in examples]
+            references = reference_texts(opened.format, examples)
             texts = None if before is None else before.texts
             evaluate = recipe.evaluate
             comparison = compare(
                 texts, after.texts, references, evaluate.metrics, evaluate.bootstrap, recipe.seed
             )
             measured = comparison.as_report()
-            rows = prediction_rows(examples, before, after)
+            rows = prediction_rows(examples, references, before, after)
         write_lines(self.out / "predictions.jsonl", rows)
         tensors = tuned.export()
         with writing(self.out / "adapter"):
@@ -312,7 +313,7 @@ class _Run:
             "dtype": str(opened.base.model.dtype).removeprefix("torch."),
             "method": recipe.method.model_dump(mode="json"),
             "position_start": tuned.position_start,
-            "length": tuned.position_start if isinstance(recipe.method, PrefixConfig) else None,
+            "length": opened.prefix_length if isinstance(recipe.method, PrefixConfig) else None,
             "absorbed": list(start.absorbed) if start is not None else [],
             "format": opened.format.describe(),
             "data": {**mapping, **self._data_facts()},

@@ -11,6 +11,7 @@ NAMES: dict[str, str] = {
     "test_file": "data.test.0.file",
     "prompt_column": "data.prompt",
     "response_column": "data.response",
+    "history_column": "data.history",
     "source_prefix": "data.prompt (a template: 'the prefix{{ column }}')",
     "max_source_length": "data.max_length (prompt and response together)",
     "max_target_length": "data.max_length (when decoding: evaluate.decode.max_new_tokens)",

@@ -29,7 +29,7 @@ class Shape:
 
     Attributes:
         annotation: The type with its constraints, as pydantic reads it.
-        models: Sections it may be; more than one only with a discriminator.
+        models: Sections it may be; without a discriminator the one that knows most of the keys is meant.
         discriminator: Key that tells the models apart.
         choices: Literal values.
         scalars: Plain types among bool, int, float, str, Path, with a phrase for each.
@@ -68,7 +68,8 @@ class Shape:
     def pick(self, value: Any) -> type[BaseModel] | None:
         """The model that a mapping is meant as, None when that cannot be told."""
         if self.discriminator is None:
-            return self.models[0] if self.models else None
+            keys = set(value) if isinstance(value, dict) else set()
+            return max(self.models, key=lambda m: len(keys & set(m.model_fields)), default=None)
         kind = value.get(self.discriminator) if isinstance(value, dict) else None
         return self.kinds().get(kind) if isinstance(kind, str) else None
 

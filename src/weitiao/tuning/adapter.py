@@ -62,12 +62,14 @@ def read_config(folder: Path) -> dict[str, Any]:
     """
     path = Path(folder) / CONFIG
     if not path.is_file():
+        _refuse_official(Path(folder))
         what = "holds no " + CONFIG if Path(folder).is_dir() else "is no folder"
         raise AdapterError(
             f"{folder} {what}", remedy="give the `adapter` folder of a run (runs/NAME/adapter)"
         )
     try:
         config = json.loads(path.read_text(encoding="utf-8"))
+        _refuse_peft(config, folder)
         version = config["schema_version"]
     except (ValueError, KeyError, TypeError) as error:
         raise AdapterError(
@@ -79,6 +81,23 @@ def read_config(folder: Path) -> dict[str, Any]:
             remedy="upgrade weitiao",
         )
     return config
+
+
+def _refuse_official(folder: Path) -> None:
+    path = folder / "config.json"
+    if path.is_file() and "pre_seq_len" in path.read_text("utf-8", errors="replace"):
+        raise AdapterError(
+            f"{folder} is a checkpoint of the official ChatGLM P-Tuning v2 scripts",
+            remedy=f"convert it first: weitiao adapter convert {folder} OUT --to weitiao --base BASE",
+        )
+
+
+def _refuse_peft(config: Mapping[str, Any], folder: Path) -> None:
+    if "peft_type" in config and "schema_version" not in config:
+        raise AdapterError(
+            f"{folder} is an adapter of PEFT ({config['peft_type']})",
+            remedy=f"convert it first: weitiao adapter convert {folder} OUT --to weitiao",
+        )
 
 
 def read_tensors(folder: Path, config: Mapping[str, Any]) -> dict[str, Tensor]:

@@ -4,6 +4,10 @@
 key norm and rotation), so text starts at position P. A prefix that is started from a real text therefore makes the
 model behave exactly as with that text in context.
 
+Where contexts look both ways (ChatGLM-6B) a prefix takes no places, as in the original: its keys are not turned and
+text starts at 0. A prefix from a text is then that text in front of every context, at the places before 0, which the
+context sees and which does not see the context; the text inside the context would see it.
+
 Source: P-Tuning v2 (Liu et al. 2022, arXiv 2110.07602), sections 3.1 to 3.3; reparameterisation from prefix tuning
 (Li and Liang 2021, arXiv 2101.00190), section 4.3.
 
@@ -19,7 +23,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from weitiao.errors import ConfigError
 from weitiao.tuning.attention import Visibility
+from weitiao.tuning.positions import scheme_of
 
 
 class PrefixShape(NamedTuple):
@@ -110,10 +116,10 @@ class DeepPrefix(nn.Module):
 
 @torch.no_grad()
 def keys_and_values(model: nn.Module, ids: Sequence[int]) -> Tensor:
-    """What the cache of the base holds after reading `ids` at positions 0..P-1.
+    """What the cache of the base holds after reading `ids` where a prefix stands (positions 0..P-1).
 
     Args:
-        model: A causal model that uses interval attention.
+        model: A causal model that uses interval attention, or one whose contexts look both ways.
         ids: P token ids.
 
     Returns:
@@ -121,14 +127,34 @@ def keys_and_values(model: nn.Module, ids: Sequence[int]) -> Tensor:
     """
     device = next(model.parameters()).device
     tokens = torch.tensor([list(ids)], device=device)
+    length, scheme = tokens.shape[1], scheme_of(model)
+    visibility = Visibility.causal(1, length, device)
+    if scheme.bidirectional:
+        visibility = Visibility(torch.zeros_like(visibility.first), visibility.last, length)
     out = model.base_model(  # type: ignore[operator]
         input_ids=tokens,
-        position_ids=torch.arange(tokens.shape[1], device=device)[None],
+        position_ids=scheme.of_prefix(length, device),
         use_cache=True,
-        visibility=Visibility.causal(1, tokens.shape[1], device),
+        visibility=visibility,
     )
     layers = [torch.stack([layer.keys[0], layer.values[0]]) for layer in out.past_key_values.layers]
     return torch.stack(layers).float()
+
+
+def check_absorbable(model: nn.Module) -> None:
+    """Refuse to take the beginning of contexts that look both ways out of the samples.
+
+    Its states depend on what stands behind it, so no prefix can hold them.
+
+    Raises:
+        ConfigError: Contexts of the model look both ways.
+    """
+    if scheme_of(model).bidirectional:
+        raise ConfigError(
+            f"method.absorb: in {type(model).__name__} all tokens of a prompt see each other, so the beginning that "
+            "prompts share is another one for each of them and cannot go into the prefix",
+            remedy="set method.absorb to false: the prefix then starts from the beginning, which stays in the prompts",
+        )
 
 
 class Start(NamedTuple):

@@ -15,6 +15,7 @@ from weitiao.pack import Batch, CostModel
 from weitiao.tuning.attention import NAME, Visibility, use_interval_attention
 from weitiao.tuning.blocks import CALL_PAIRS
 from weitiao.tuning.edges import EdgeLoss, edge_loss
+from weitiao.tuning.positions import scheme_of
 from weitiao.tuning.prefix import DeepPrefix
 
 _BEYOND = {
@@ -71,12 +72,17 @@ class Tuned(nn.Module):
         trains_base: Whether the base's own weights train (full tuning).
 
     Raises:
-        ModelError: See `check_supported`.
+        ModelError: See `check_supported`; or all weights are to train and some are kept quantised.
     """
 
     def __init__(self, model: nn.Module, prefix: DeepPrefix | None, *, trains_base: bool = False) -> None:
         super().__init__()
         prepare(model)
+        if trains_base and not all(p.is_floating_point() for p in model.parameters()):
+            raise ModelError(
+                "full tuning changes all weights of the base, and these are kept quantised",
+                remedy="set base.quantised to expand, or train a prefix",
+            )
         model.requires_grad_(trains_base)
         self.model: Any = model
         self.prefix = prefix
@@ -84,7 +90,12 @@ class Tuned(nn.Module):
 
     @property
     def position_start(self) -> int:
-        """Position of the first text token: the prefix takes the ones before."""
+        """Place of the first text token: where the prefix takes places, those before are the prefix's."""
+        return scheme_of(self.model).start(self.prefix_length)
+
+    @property
+    def prefix_length(self) -> int:
+        """Virtual tokens that every token sees; 0 without a prefix."""
         return 0 if self.prefix is None else self.prefix.length
 
     @property
@@ -105,7 +116,9 @@ class Tuned(nn.Module):
         """Final hidden states [R, T, W] of a batch."""
         out = self.model.base_model(
             input_ids=batch.input_ids,
-            position_ids=batch.position_ids + self.position_start,
+            position_ids=scheme_of(self.model).position_ids(
+                batch.position_ids + self.position_start, batch.context
+            ),
             use_cache=False,
             visibility=Visibility(batch.first, batch.last, batch.input_ids.shape[1]),
             prefix=None if self.prefix is None else self.prefix(),
@@ -130,7 +143,7 @@ class Tuned(nn.Module):
         width = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
         pair = 12 * config.num_hidden_layers * config.num_attention_heads * width
         passes = 6 if self.trains_base else 4
-        return CostModel(passes * body, pair, CALL_PAIRS * pair, self.position_start)
+        return CostModel(passes * body, pair, CALL_PAIRS * pair, self.prefix_length)
 
     def export(self) -> dict[str, Tensor]:
         """Tensors of the adapter file: ``kv`` [L, 2, K, P, D], or all weights after full tuning."""

@@ -1,0 +1,258 @@
+"""How one row becomes examples: its turns by its shape, then one sample for each reply or one for all."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from weitiao.config import DataConfig, Source
+from weitiao.data.problems import Problems, nearest
+from weitiao.data.shapes import (
+    SHAPES,
+    Dialogue,
+    Dialogues,
+    Samples,
+    Shape,
+    checked,
+    find_shape,
+    history_of,
+    question_of,
+    samples_of,
+)
+from weitiao.data.shapes.dataset_info import Entry
+from weitiao.data.template import Expression, FieldError, compile_expression, to_text
+from weitiao.errors import DataError
+from weitiao.types import Example, Message, Record, content_id
+
+_ID_COLUMNS = ("id", "uuid")  # in any case
+
+
+@dataclass(frozen=True)
+class PromptResponse:
+    """The shape of rows with a prompt and a response, from columns or templates.
+
+    Attributes:
+        prompt: Makes the user turn.
+        response: Makes the assistant turn; None where there are only questions.
+        history: Column of earlier rounds, None where there are none.
+    """
+
+    prompt: Expression
+    response: Expression | None = None
+    history: str | None = None
+
+    def read(self, fields: Mapping[str, Any]) -> Dialogue:
+        """The turns of one row."""
+        messages: list[Message] = []
+        if self.history is not None:
+            messages += history_of(fields.get(self.history), f'column "{self.history}"')
+        messages.append(Message("user", _text(self.prompt, fields)))
+        if self.response is not None:
+            messages.append(Message("assistant", _text(self.response, fields), train=True))
+        return Dialogue(tuple(messages), is_round=self.history is not None)
+
+
+@dataclass(frozen=True)
+class Builder:
+    """How the rows of one source become examples.
+
+    Attributes:
+        shape: Reads the turns of a row.
+        system: Makes the system turn of a row without one; none where it is None or gives an empty text.
+        group: Makes the group value; without it the rounds of a dialogue are a group, and other rows have none.
+        id_column: The user's own id.
+        dialogues: One sample for each reply, or one for all.
+        tools: Functions for rows that bring none.
+        with_response: False: one example a row, up to the last question.
+    """
+
+    shape: Shape
+    system: Expression | None = None
+    group: Expression | None = None
+    id_column: str | None = None
+    dialogues: Dialogues = "rounds"
+    tools: tuple[Mapping[str, Any], ...] = ()
+    with_response: bool = True
+
+    def examples(self, record: Record) -> tuple[list[Example], int]:
+        """The examples of one record, and how many turns behind its last reply none of them holds.
+
+        Raises:
+            FieldError: A template fails on this record, or the record is not of this shape.
+        """
+        dialogue = self._with_system(self.shape.read(record.fields), record.fields)
+        samples = (
+            samples_of(dialogue, self.dialogues)
+            if self.with_response
+            else Samples((question_of(dialogue),), (0,), 0)
+        )
+        several = len(samples.messages) > 1
+        group = dialogue.group if several or dialogue.is_round else ""
+        if self.group is not None:
+            group = _text(self.group, record.fields)
+        tools = dialogue.tools or self.tools
+        meta = self._meta(record.fields)
+        made = [
+            Example(
+                content_id(messages, tools),
+                messages,
+                group,
+                record.origin,
+                {**meta, "round": number} if several else meta,
+                tools,
+            )
+            for messages, number in zip(samples.messages, samples.rounds, strict=True)
+        ]
+        return made, samples.unused
+
+    def _with_system(self, dialogue: Dialogue, fields: Mapping[str, Any]) -> Dialogue:
+        if self.system is None or dialogue.messages[0].role == "system":
+            return dialogue
+        system = _text(self.system, fields)
+        return (
+            replace(dialogue, messages=(Message("system", system), *dialogue.messages))
+            if system
+            else dialogue
+        )
+
+    def _meta(self, fields: Mapping[str, Any]) -> dict[str, Any]:
+        value = fields.get(self.id_column) if self.id_column is not None else None
+        if value is None:
+            return {}
+        is_plain = isinstance(value, int | str)
+        return {"id": value if is_plain else to_text(value)}
+
+
+def _text(expression: Expression, fields: Mapping[str, Any]) -> str:
+    return checked(expression.text_of(fields), expression.name)
+
+
+def make_builder(
+    columns: Sequence[str],
+    data: DataConfig,
+    source: Source,
+    *,
+    elsewhere: Mapping[str, Sequence[str]] | None = None,
+    with_response: bool = True,
+    probe: Mapping[str, Any] | None = None,
+    shape: Shape | None = None,
+    tools: Sequence[Mapping[str, Any]] = (),
+) -> Builder:
+    """The builder of a source: its own ``prompt``, ``response``, ``system``, else those of ``data``.
+
+    Args:
+        columns: Field names of the source.
+        data: The recipe's data section.
+        source: The source.
+        elsewhere: Columns of the other sources by file, to say where a missing column is.
+        with_response: False for files of questions only.
+        probe: Fields of one record; templates are tried on it, so that all unknown fields are found together.
+        shape: How rows are read; None for prompt and response.
+        tools: Functions for rows that bring none of their own.
+
+    Raises:
+        DataError: Columns or templates that do not fit, all of them in one error.
+    """
+    problems = Problems(source.file)
+
+    def expression(key: str, spec: str | None, *, plain_text: bool = False) -> Expression | None:
+        if spec is None:
+            return None
+        made = None
+        try:
+            made = compile_expression(spec, name=key, columns=columns, plain_text=plain_text)
+            if probe is not None:
+                made.text_of(probe)
+        except FieldError as error:
+            if error.in_every_row:  # what is wrong with the probe alone comes up again with its row
+                problems.add(f"{error}{seen_in(error.field, elsewhere or {})}", remedy=COLUMN_REMEDY)
+        return made
+
+    system = expression("system", source.system or data.system, plain_text=True)
+    group = expression("split.group", data.split.group) if data.sources else None
+    if shape is None:
+        prompt = expression("prompt", source.prompt or data.prompt)
+        response = expression("response", source.response or data.response) if with_response else None
+        history = _history_column(data, columns, probe or {}, problems)
+        if prompt is None and not problems:  # only with an empty name, which no column has
+            problems.add("prompt is empty", remedy=COLUMN_REMEDY)
+        shape = None if prompt is None else PromptResponse(prompt, response, history)
+    problems.raise_if_any()
+    assert shape is not None
+    names = {column.lower(): column for column in reversed(columns)}
+    id_column = next((names[name] for name in _ID_COLUMNS if name in names), None)
+    return Builder(shape, system, group, id_column, data.dialogues, tuple(tools), with_response)
+
+
+def _history_column(
+    data: DataConfig, columns: Sequence[str], probe: Mapping[str, Any], problems: Problems
+) -> str | None:
+    """The column of earlier rounds: the one that the recipe names, or ``history`` where it holds lists."""
+    if data.history is None:
+        return "history" if isinstance(probe.get("history"), list) else None
+    if data.history not in columns:
+        problems.add(
+            f'history: "{data.history}" is no column{nearest(data.history, columns)}',
+            remedy="set data.history to the column of earlier rounds, or leave it out",
+        )
+    return data.history
+
+
+def shape_of(
+    data: DataConfig, source: Source, fields: Mapping[str, Any], entry: Entry | None = None
+) -> tuple[str, Shape | None]:
+    """Name of a source's shape, and how its rows are read (None for prompt and response).
+
+    Args:
+        data: The recipe's data section.
+        source: The source.
+        fields: Of its first row.
+        entry: What a ``dataset_info.json`` says about it.
+
+    Raises:
+        DataError: ``prompt`` or ``response`` are set for a shape that has none.
+    """
+    wanted = source.shape or data.shape
+    own = [name for name in ("prompt", "response") if _is_set(data, source, name)]
+    if entry is not None and wanted == "auto":
+        if not own:
+            return entry.formatting, entry.shape()
+        if source.dataset_info is None:  # found beside the file; what the recipe says counts
+            entry = None
+    if entry is not None and wanted not in ("auto", entry.formatting):
+        raise DataError(
+            f"{source.file}: data.shape is {wanted}, dataset_info.json says {entry.formatting}",
+            remedy="take one of them out",
+        )
+    if wanted == "auto" and entry is None:
+        wanted = "prompt_response" if own else find_shape(fields)
+    if wanted == "prompt_response" and entry is None:
+        return wanted, None
+    if own:
+        raise DataError(
+            f"{source.file}: {' and '.join(own)} set, but rows of the shape {wanted} say themselves who says what",
+            remedy="take them out, or set data.shape: prompt_response",
+        )
+    return (entry.formatting, entry.shape()) if entry is not None else (wanted, SHAPES[wanted]())
+
+
+def _is_set(data: DataConfig, source: Source, name: str) -> bool:
+    default = DataConfig.model_fields[name].default
+    return getattr(source, name) is not None or getattr(data, name) != default
+
+
+COLUMN_REMEDY = (
+    "set data.prompt and data.response (or those of the source) to a column, or to a template such as "
+    '"Question: {{ question }}"'
+)
+
+
+def seen_in(field: str | None, elsewhere: Mapping[str, Sequence[str]]) -> str:
+    """Which other files have a missing field."""
+    files = [file for file, columns in elsewhere.items() if field in columns]
+    if not files:
+        return ""
+    return (
+        f"; {', '.join(files)} has it: give sources with different columns a prompt and response of their own"
+    )
