@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from safetensors.torch import load_file
 
+from weitiao.config import BaseConfig
+from weitiao.models import chatglm1
 from weitiao.models.chatglm1.rotary import angles, rotate
+from weitiao.models.load import load_base
+from weitiao.models.tokenizers import load_chatglm
 
 
 @pytest.mark.parametrize(
@@ -43,3 +48,21 @@ def test_scores_depend_on_distances_only(at: list[int], moved: list[int]) -> Non
     torch.testing.assert_close(
         score([at[0] + moved[0], at[1] + moved[1]], moved), score(at, [0, 0]), rtol=0, atol=2e-3
     )
+
+
+def test_original_angles_on_a_converted_folder(official: Callable[..., Path], tmp_path: Path) -> None:
+    """The same model as the official folder opened with ``rotary: original``."""
+    chatglm1.load(official("chatglm1")).save_pretrained(tmp_path / "converted")
+    load_chatglm(tmp_path / "chatglm1-model", "chatglm").save_pretrained(tmp_path / "converted")
+    ids = (torch.arange(250) % 400 + 5)[None]
+    ids[0, -2:] = torch.tensor([501, 504])  # [gMASK] <sop>
+    logits = {}
+    for path in ("official", "converted"):
+        folder = tmp_path / "chatglm1-model" if path == "official" else tmp_path / path
+        for rotary in ("exact", "original"):
+            section = {"path": str(folder), "dtype": "float32", "device": "cpu", "rotary": rotary}
+            with torch.no_grad():
+                logits[path, rotary] = load_base(BaseConfig.model_validate(section)).model(ids).logits
+    assert torch.equal(logits["official", "exact"], logits["converted", "exact"])
+    assert torch.equal(logits["official", "original"], logits["converted", "original"])
+    assert (logits["official", "exact"] - logits["official", "original"]).abs().max() > 1e-2

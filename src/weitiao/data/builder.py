@@ -214,12 +214,9 @@ def shape_of(
         DataError: ``prompt`` or ``response`` are set for a shape that has none.
     """
     wanted = source.shape or data.shape
-    own = [name for name in ("prompt", "response") if _is_set(data, source, name)]
-    if entry is not None and wanted == "auto":
-        if not own:
-            return entry.formatting, entry.shape()
-        if source.dataset_info is None:  # found beside the file; what the recipe says counts
-            entry = None
+    own = columns_set(data, source)
+    if entry is not None and wanted == "auto" and not own:
+        return entry.formatting, entry.shape()
     if entry is not None and wanted not in ("auto", entry.formatting):
         raise DataError(
             f"{source.file}: data.shape is {wanted}, dataset_info.json says {entry.formatting}",
@@ -230,16 +227,21 @@ def shape_of(
     if wanted == "prompt_response" and entry is None:
         return wanted, None
     if own:
+        name = wanted if entry is None else entry.formatting
         raise DataError(
-            f"{source.file}: {' and '.join(own)} set, but rows of the shape {wanted} say themselves who says what",
+            f"{source.file}: {' and '.join(own)} set, but rows of the shape {name} say themselves who says what",
             remedy="take them out, or set data.shape: prompt_response",
         )
     return (entry.formatting, entry.shape()) if entry is not None else (wanted, SHAPES[wanted]())
 
 
-def _is_set(data: DataConfig, source: Source, name: str) -> bool:
-    default = DataConfig.model_fields[name].default
-    return getattr(source, name) is not None or getattr(data, name) != default
+def columns_set(data: DataConfig, source: Source) -> list[str]:
+    """Which of ``prompt`` and ``response`` the recipe sets for a source."""
+    return [
+        name
+        for name in ("prompt", "response")
+        if getattr(source, name) is not None or getattr(data, name) != DataConfig.model_fields[name].default
+    ]
 
 
 COLUMN_REMEDY = (

@@ -10,6 +10,7 @@ from typing import Any
 from weitiao.config import DataConfig, Recipe, Source
 from weitiao.data import card as cards
 from weitiao.data.build import Built, build_source
+from weitiao.data.builder import columns_set
 from weitiao.data.fit import CountTokens, Fit, Truncate, fit, fit_all
 from weitiao.data.mask import make_mask
 from weitiao.data.problems import combined
@@ -109,7 +110,7 @@ def _load_all(data: DataConfig, root: Path) -> list[_Loaded]:
 def _entry(source: Source, data: DataConfig, root: Path) -> Entry | None:
     if source.dataset_info is not None:
         return named_entry(source, root)
-    found_out = (source.shape or data.shape) == "auto"
+    found_out = (source.shape or data.shape) == "auto" and not columns_set(data, source)
     return neighbouring_entry(source.file, root) if found_out else None
 
 

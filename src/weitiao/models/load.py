@@ -236,6 +236,9 @@ def _open(path: str, folder: Path, config: BaseConfig, dtype: torch.dtype, place
 
 def _use_original_angles(model: Any, folder: Path, path: str) -> None:
     """``base.rotary: original`` on a folder that `weitiao base convert` wrote."""
+    if model.config.model_type == "chatglm1":  # our port reads its configuration in every forward pass
+        model.config.rotary = "original"
+        return
     origin = read_json(folder / _CONVERSION) if (folder / _CONVERSION).is_file() else {}
     version = origin.get("version")
     if version not in ("chatglm2", "chatglm3"):

@@ -1,0 +1,51 @@
+"""The recipe: small nested frozen models, one file per section. No torch, no transformers.
+
+Sources in order of precedence: defaults < recipe file < ``--set a.b=c``. Reading and merging is in
+`weitiao.recipe`; this package only says what a recipe is.
+"""
+
+from __future__ import annotations
+
+from weitiao.config.base import BaseConfig
+from weitiao.config.data import DataConfig, MaskConfig, ShapeName, Source, SplitConfig
+from weitiao.config.format import (
+    ChatGLM2Format,
+    ChatGLM3Format,
+    ChatGLMFormat,
+    FormatConfig,
+    PlainFormat,
+    RolePrefixes,
+    RolesFormat,
+    TemplateFormat,
+)
+from weitiao.config.method import FullConfig, InitAdapter, InitText, MethodConfig, PrefixConfig
+from weitiao.config.recipe import Recipe
+from weitiao.config.section import Section
+from weitiao.config.training import DecodeConfig, EvaluateConfig, TrainConfig
+
+__all__ = [
+    "BaseConfig",
+    "ChatGLM2Format",
+    "ChatGLM3Format",
+    "ChatGLMFormat",
+    "DataConfig",
+    "DecodeConfig",
+    "EvaluateConfig",
+    "FormatConfig",
+    "FullConfig",
+    "InitAdapter",
+    "InitText",
+    "MaskConfig",
+    "MethodConfig",
+    "PlainFormat",
+    "PrefixConfig",
+    "Recipe",
+    "RolePrefixes",
+    "RolesFormat",
+    "Section",
+    "ShapeName",
+    "Source",
+    "SplitConfig",
+    "TemplateFormat",
+    "TrainConfig",
+]

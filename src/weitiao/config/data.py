@@ -1,0 +1,137 @@
+"""Section ``data``: where examples come from and how they are split."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from weitiao.config.section import Section
+
+ShapeName = Literal[
+    "auto",
+    "prompt_response",
+    "messages",
+    "sharegpt",
+    "alpaca",
+    "hotel_turns",
+    "hotel_dialogue",
+    "chatglm3_tools",
+]
+
+
+class Source(Section):
+    """One file of records."""
+
+    file: str = Field(default="", description="json, jsonl, csv, tsv, xlsx or parquet.")
+    dataset_info: str | None = Field(
+        default=None, description="Instead of file: LLaMA-Factory's dataset_info.json (or its folder)."
+    )
+    dataset: str | None = Field(default=None, description="With dataset_info: name of the data set in it.")
+    shape: ShapeName | None = Field(default=None, description="Overrides data.shape for this source.")
+    sheet: str | int | None = Field(
+        default=None, description="Sheet name or number (0 = first); xlsx only. Default: first."
+    )
+    encoding: str | None = Field(
+        default=None, description="Found out when not given (UTF-8, BOM, UTF-16, GB18030)."
+    )
+    prompt: str | None = Field(default=None, description="Overrides data.prompt for this source.")
+    response: str | None = Field(default=None, description="Overrides data.response for this source.")
+    system: str | None = Field(default=None, description="Overrides data.system for this source.")
+    limit: int | None = Field(default=None, gt=0, description="Use the first N rows only.")
+
+    @model_validator(mode="after")
+    def _one_file(self) -> Source:
+        if self.file and (self.dataset_info or self.dataset):
+            raise ValueError("give either `file`, or `dataset_info` and `dataset`, not both")
+        if not self.file and not (self.dataset_info and self.dataset):
+            raise ValueError("no file: give `file`, or `dataset_info` and `dataset`")
+        return self
+
+
+class MaskConfig(Section):
+    """What is taken out of a group key, so that variants of one template fall together."""
+
+    digits: bool = Field(default=True, description="Replace runs of digits by `#`.")
+    vocabulary: str | None = Field(
+        default=None,
+        description="Text file, one term a line (company names, cities); each is replaced by `*`.",
+    )
+
+
+class SplitConfig(Section):
+    """How sources are split. Identical prompts never fall into two parts."""
+
+    dev: float = Field(default=0.1, ge=0, lt=1, description="Share of the dev part.")
+    test: float = Field(default=0.1, ge=0, lt=1, description="Share of the test part.")
+    seed: int = Field(default=7, description="Seed of the split; adding rows later moves no old group.")
+    group: str | None = Field(
+        default=None,
+        description="Column or template; rows with the same value stay in one part. Default: the prompt.",
+    )
+    mask: MaskConfig | None = Field(default=None, description="Masking applied to the group value.")
+
+    @model_validator(mode="after")
+    def _shares(self) -> SplitConfig:
+        if self.dev + self.test >= 1:
+            raise ValueError(f"dev + test must be below 1, got {self.dev} + {self.test}")
+        return self
+
+
+class DataConfig(Section):
+    """Records to examples."""
+
+    sources: tuple[Source, ...] = Field(default=(), description="Files that are split by `split`.")
+    train: tuple[Source, ...] = Field(
+        default=(), description="Instead of sources: files of the training part."
+    )
+    dev: tuple[Source, ...] = Field(default=(), description="Files of the dev part.")
+    test: tuple[Source, ...] = Field(default=(), description="Files of the test part.")
+    shape: ShapeName = Field(
+        default="auto",
+        description="What rows look like; auto: found out from the first row of each file (prompt and response when "
+        "they are set or nothing else fits).",
+    )
+    dialogues: Literal["rounds", "whole"] = Field(
+        default="rounds",
+        description="rounds: every reply of a dialogue is learnt in a sample of its own that ends with it; whole: all "
+        "replies are learnt in one sample.",
+    )
+    prompt: str = Field(default="prompt", description="A column, or a jinja2 template over the columns.")
+    response: str = Field(default="response", description="A column, or a jinja2 template over the columns.")
+    system: str | None = Field(
+        default=None, description="System message: a text or a jinja2 template over the columns."
+    )
+    history: str | None = Field(
+        default=None,
+        description="Column of earlier rounds [[question, answer], ...] beside prompt and response. Default: a column "
+        "`history` where it holds such lists.",
+    )
+    tools: str | None = Field(
+        default=None,
+        description="JSON file with a list of function schemas, for dialogues that bring none of their own.",
+    )
+    split: SplitConfig = Field(default_factory=SplitConfig, description="Used with `sources` only.")
+    max_length: int | None = Field(
+        default=None, gt=0, description="Longest rendered sample in tokens. Default: what the base allows."
+    )
+    truncate: Literal["error", "left", "right"] = Field(
+        default="error",
+        description="What to do with a prompt that makes a sample too long; cuts are counted in the card.",
+    )
+    on_empty: Literal["error", "drop"] = Field(
+        default="error",
+        description="A row whose prompt or response is empty: error, or dropped and counted in the card.",
+    )
+    on_conflict: Literal["keep", "error"] = Field(
+        default="keep",
+        description="Same prompt with different responses: keep (counted in the card) or error.",
+    )
+
+    @model_validator(mode="after")
+    def _one_way(self) -> DataConfig:
+        if self.sources and (self.train or self.dev or self.test):
+            raise ValueError("give either `sources` (split by `split`) or `train`/`dev`/`test`, not both")
+        if not self.sources and not self.train:
+            raise ValueError("no data: give `sources`, or `train` (and `dev`, `test`)")
+        return self
