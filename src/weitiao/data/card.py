@@ -86,7 +86,7 @@ def duplicates(by_prompt: Mapping[str, Sequence[Example]]) -> dict[str, Any]:
     repeated = [group for group in by_prompt.values() if len(group) > 1]
     return {
         "count": sum(len(group) - 1 for group in repeated),
-        "identical": sum(len(group) - len({_said(e) for e in group}) for group in repeated),
+        "identical": sum(len(group) - len({said(e) for e in group}) for group in repeated),
         "examples": [
             {"prompt": _prompt(group[0]), "origins": [_origin(e) for e in group[:NUM_EXAMPLES]]}
             for group in repeated[:NUM_EXAMPLES]
@@ -96,7 +96,7 @@ def duplicates(by_prompt: Mapping[str, Sequence[Example]]) -> dict[str, Any]:
 
 def conflicts(by_prompt: Mapping[str, Sequence[Example]]) -> dict[str, Any]:
     """Prompts with different responses: ``count`` prompts, ``rows`` of them."""
-    found = [group for group in by_prompt.values() if len({_said(e) for e in group}) > 1]
+    found = [group for group in by_prompt.values() if len({said(e) for e in group}) > 1]
     return {
         "count": len(found),
         "rows": sum(len(group) for group in found),
@@ -104,7 +104,7 @@ def conflicts(by_prompt: Mapping[str, Sequence[Example]]) -> dict[str, Any]:
             {
                 "prompt": _prompt(group[0]),
                 "responses": [
-                    {"response": _short(_said(e) or ""), "origin": _origin(e)} for e in group[:NUM_EXAMPLES]
+                    {"response": _short(said(e) or ""), "origin": _origin(e)} for e in group[:NUM_EXAMPLES]
                 ],
             }
             for group in found[:NUM_EXAMPLES]
@@ -134,7 +134,7 @@ def leaks(parts: Mapping[str, Sequence[Example]]) -> dict[str, Any]:
 
 def labels(examples: Iterable[Example]) -> dict[str, int] | None:
     """Counts of the responses where they form a closed set of at most 50, else None."""
-    counts = Counter(said for e in examples if (said := _said(e)) is not None)
+    counts = Counter(said for e in examples if (said := said(e)) is not None)
     repeated = sum(counts.values()) > len(counts)
     return dict(counts.most_common()) if repeated and len(counts) <= _NUM_LABELS else None
 
@@ -143,7 +143,7 @@ def lengths(examples: Sequence[Example]) -> dict[str, dict[str, int]]:
     """Characters of prompts and responses: median, 95th percentile, maximum (nearest rank)."""
     texts = {
         "prompt": sorted(sum(len(m.content) for m in e.prompt) for e in examples),
-        "response": sorted(len(_said(e) or "") for e in examples),
+        "response": sorted(len(said(e) or "") for e in examples),
     }
     return {
         name: {"median": _rank(values, 50), "p95": _rank(values, 95), "max": _rank(values, 100)}
@@ -175,7 +175,7 @@ def part_entry(examples: Sequence[Example]) -> dict[str, int]:
     return {"examples": len(examples), "groups": len({e.group for e in examples})}
 
 
-def _said(example: Example) -> str | None:
+def said(example: Example) -> str | None:
     """The reply with its function calls as JSON, None where there is none."""
     calls = example.messages[-1].tool_calls
     if not calls:

@@ -186,9 +186,9 @@ def _check_conflicts(parts: dict[str, list[Example]], data: DataConfig) -> None:
     if data.on_conflict == "keep":
         return
     by_prompt = cards.prompts_of(example for examples in parts.values() for example in examples)
-    groups = [group for group in by_prompt.values() if len({e.reference for e in group}) > 1]
+    groups = [group for group in by_prompt.values() if len({cards.said(e) for e in group}) > 1]
     if groups:
-        lines = [" / ".join(f"{e.reference!r} ({e.origin})" for e in group[:4]) for group in groups]
+        lines = [" / ".join(f"{cards.said(e)!r} ({e.origin})" for e in group[:4]) for group in groups]
         raise DataError(
             collect(lines, what=f"{len(groups)} prompts have different responses"),
             remedy="mend these rows, or set data.on_conflict: keep to use all of them (counted in the card)",
