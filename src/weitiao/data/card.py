@@ -134,7 +134,7 @@ def leaks(parts: Mapping[str, Sequence[Example]]) -> dict[str, Any]:
 
 def labels(examples: Iterable[Example]) -> dict[str, int] | None:
     """Counts of the responses where they form a closed set of at most 50, else None."""
-    counts = Counter(said for e in examples if (said := said(e)) is not None)
+    counts = Counter(text for e in examples if (text := said(e)) is not None)
     repeated = sum(counts.values()) > len(counts)
     return dict(counts.most_common()) if repeated and len(counts) <= _NUM_LABELS else None
 
