@@ -65,3 +65,30 @@ def test_error_names_all_long_samples_and_both_ways_out() -> None:
 def test_answers_are_never_cut() -> None:
     with pytest.raises(DataError, match="1 sample is longer than 20 tokens"):
         fit([example("short", "y" * 100)], count, 20, "right")
+
+
+def dialogue(*rounds: tuple[str, str], train: bool = False) -> Example:
+    messages = [Message("system", "be brief")]
+    for number, (asked, answered) in enumerate(rounds, start=1):
+        messages += [
+            Message("user", asked),
+            Message("assistant", answered, train=train or number == len(rounds)),
+        ]
+    return Example(content_id(messages), tuple(messages), origin=Origin("d.jsonl", 1))
+
+
+def test_left_takes_the_oldest_rounds_first() -> None:
+    whole = dialogue(("a" * 30, "b" * 30), ("c" * 30, "d" * 30), ("e" * 30, "f" * 30))
+    fitted = fit([whole], count, 60, "left")
+    assert [m.content[0] for m in fitted.examples[0].messages] == ["b", "c", "d", "e", "f"]
+    assert fitted.examples[0].messages[1].content == "c" * 30
+    assert fitted.cuts[0].cut == 60
+    shorter = fit([whole], count, 27, "left").examples[0]
+    assert [m.role for m in shorter.messages] == ["system", "user", "assistant"]
+    assert 0 < len(shorter.messages[1].content) < 30
+
+
+def test_rounds_that_are_learnt_from_are_never_taken_away() -> None:
+    whole = dialogue(("a" * 30, "b" * 30), ("c" * 30, "d" * 30), train=True)
+    with pytest.raises(DataError, match="dialogues"):
+        fit([whole], count, 28, "left")

@@ -19,8 +19,11 @@ from weitiao.config.format import (
     TemplateFormat,
 )
 from weitiao.config.method import FullConfig, InitAdapter, InitText, MethodConfig, PrefixConfig
+from weitiao.config.patterns import Numbers, PatternClass, PatternFile, Saying, Terms
+from weitiao.config.prompt import TemplateRef
 from weitiao.config.recipe import Recipe
 from weitiao.config.section import Section
+from weitiao.config.steps import DeduplicateStep, NoiseMix, NoiseStep, StepConfig
 from weitiao.config.training import DecodeConfig, EvaluateConfig, TrainConfig
 
 __all__ = [
@@ -30,6 +33,7 @@ __all__ = [
     "ChatGLMFormat",
     "DataConfig",
     "DecodeConfig",
+    "DeduplicateStep",
     "EvaluateConfig",
     "FormatConfig",
     "FullConfig",
@@ -37,15 +41,24 @@ __all__ = [
     "InitText",
     "MaskConfig",
     "MethodConfig",
+    "NoiseMix",
+    "NoiseStep",
+    "Numbers",
+    "PatternClass",
+    "PatternFile",
     "PlainFormat",
     "PrefixConfig",
     "Recipe",
     "RolePrefixes",
     "RolesFormat",
+    "Saying",
     "Section",
     "ShapeName",
     "Source",
     "SplitConfig",
+    "StepConfig",
     "TemplateFormat",
+    "TemplateRef",
+    "Terms",
     "TrainConfig",
 ]

@@ -6,7 +6,9 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
+from weitiao.config.prompt import TemplateRef
 from weitiao.config.section import Section
+from weitiao.config.steps import StepConfig
 
 ShapeName = Literal[
     "auto",
@@ -28,6 +30,17 @@ class Source(Section):
         default=None, description="Instead of file: LLaMA-Factory's dataset_info.json (or its folder)."
     )
     dataset: str | None = Field(default=None, description="With dataset_info: name of the data set in it.")
+    patterns: str | None = Field(
+        default=None, description="Instead of file: a YAML file of patterns that samples are drawn from."
+    )
+    count: int | None = Field(
+        default=None,
+        gt=0,
+        description="With patterns: number of samples. Default: the counts of its classes.",
+    )
+    seed: int | None = Field(
+        default=None, ge=0, description="With patterns: of the draw. Default: the seed of the recipe."
+    )
     shape: ShapeName | None = Field(default=None, description="Overrides data.shape for this source.")
     sheet: str | int | None = Field(
         default=None, description="Sheet name or number (0 = first); xlsx only. Default: first."
@@ -35,17 +48,29 @@ class Source(Section):
     encoding: str | None = Field(
         default=None, description="Found out when not given (UTF-8, BOM, UTF-16, GB18030)."
     )
-    prompt: str | None = Field(default=None, description="Overrides data.prompt for this source.")
-    response: str | None = Field(default=None, description="Overrides data.response for this source.")
-    system: str | None = Field(default=None, description="Overrides data.system for this source.")
+    prompt: str | TemplateRef | None = Field(
+        default=None, description="Overrides data.prompt for this source."
+    )
+    response: str | TemplateRef | None = Field(
+        default=None, description="Overrides data.response for this source."
+    )
+    system: str | TemplateRef | None = Field(
+        default=None, description="Overrides data.system for this source."
+    )
     limit: int | None = Field(default=None, gt=0, description="Use the first N rows only.")
 
     @model_validator(mode="after")
     def _one_file(self) -> Source:
         if self.file and (self.dataset_info or self.dataset):
             raise ValueError("give either `file`, or `dataset_info` and `dataset`, not both")
-        if not self.file and not (self.dataset_info and self.dataset):
-            raise ValueError("no file: give `file`, or `dataset_info` and `dataset`")
+        if self.patterns and (self.file or self.dataset_info or self.dataset):
+            raise ValueError("give either `file` or `patterns`, not both")
+        if not self.file and not self.patterns and not (self.dataset_info and self.dataset):
+            raise ValueError("no file: give `file`, `patterns`, or `dataset_info` and `dataset`")
+        if not self.patterns and (self.count is not None or self.seed is not None):
+            raise ValueError(
+                "`count` and `seed` go with `patterns`; the first rows of a file are its `limit`"
+            )
         return self
 
 
@@ -97,10 +122,19 @@ class DataConfig(Section):
         description="rounds: every reply of a dialogue is learnt in a sample of its own that ends with it; whole: all "
         "replies are learnt in one sample.",
     )
-    prompt: str = Field(default="prompt", description="A column, or a jinja2 template over the columns.")
-    response: str = Field(default="response", description="A column, or a jinja2 template over the columns.")
-    system: str | None = Field(
-        default=None, description="System message: a text or a jinja2 template over the columns."
+    prompt: str | TemplateRef = Field(
+        default="prompt",
+        description="A column, a jinja2 template over the columns, or {template: id} of a prompt library.",
+    )
+    response: str | TemplateRef = Field(
+        default="response", description="A column, a jinja2 template over the columns, or {template: id}."
+    )
+    system: str | TemplateRef | None = Field(
+        default=None,
+        description="System message: a text, a jinja2 template over the columns, or {template: id}.",
+    )
+    templates: tuple[str, ...] = Field(
+        default=(), description="YAML files of prompt libraries beside the shipped one."
     )
     history: str | None = Field(
         default=None,
@@ -110,6 +144,9 @@ class DataConfig(Section):
     tools: str | None = Field(
         default=None,
         description="JSON file with a list of function schemas, for dialogues that bring none of their own.",
+    )
+    steps: tuple[StepConfig, ...] = Field(
+        default=(), description="What is done to the examples, in this order; noise comes after the split."
     )
     split: SplitConfig = Field(default_factory=SplitConfig, description="Used with `sources` only.")
     max_length: int | None = Field(

@@ -25,7 +25,7 @@ class Fit:
         example: As it goes on, cut where that was allowed and needed.
         tokens: Length of that example, rendered.
         limit: Most tokens a sample may have.
-        cut: Characters that were taken out of its last user message.
+        cut: Characters that were taken out of it: its oldest rounds, then its last user message.
     """
 
     example: Example
@@ -60,17 +60,41 @@ def make_fitter(
     Args:
         count_tokens: Tokens of the whole rendered example, answer included.
         limit: Most tokens a sample may have.
-        truncate: ``left`` takes characters from the beginning of the last user message, ``right`` from its
-            end; at least one character stays, and the answer is never cut.
+        truncate: ``left`` takes away the oldest rounds of a dialogue as long as nothing in them is to be learnt, then
+            characters from the beginning of the last user message; ``right`` takes characters from its end. At least
+            one character stays, and the answer is never cut.
     """
 
     def fitter(example: Example) -> Fit:
         tokens = count_tokens(example)
         if tokens <= limit or truncate == "error":
             return Fit(example, tokens, limit)
-        return _cut(example, count_tokens, limit, truncate) or Fit(example, tokens, limit)
+        shorter, gone = example, 0
+        while truncate == "left" and tokens > limit and (rest := _without_oldest_round(shorter)) is not None:
+            gone += _characters(shorter) - _characters(rest)
+            shorter, tokens = rest, count_tokens(rest)
+        if tokens <= limit:
+            return Fit(shorter, tokens, limit, cut=gone)
+        made = _cut(shorter, count_tokens, limit, truncate)
+        return Fit(example, tokens, limit) if made is None else dataclasses.replace(made, cut=made.cut + gone)
 
     return fitter
+
+
+def _characters(example: Example) -> int:
+    return sum(len(message.content) for message in example.messages)
+
+
+def _without_oldest_round(example: Example) -> Example | None:
+    """Without the first user message and all up to the next; None where that round is the last or is learnt from."""
+    users = [k for k, message in enumerate(example.messages) if message.role == "user"]
+    if len(users) < 2:
+        return None
+    begin, end = users[:2]
+    if any(message.train for message in example.messages[begin:end]):
+        return None
+    messages = (*example.messages[:begin], *example.messages[end:])
+    return dataclasses.replace(example, messages=messages, id=content_id(messages, example.tools))
 
 
 def _cut(example: Example, count_tokens: CountTokens, limit: int, side: Truncate) -> Fit | None:
@@ -133,5 +157,5 @@ def _too_long(fits: list[Fit]) -> DataError:
             what=f"{count} longer than {limit} tokens (prompt and answer together)",
         ),
         remedy=f"raise data.max_length to {longest} if the base allows it, or set data.truncate: left "
-        "or right to cut the prompt (an answer that is too long by itself is never cut)",
+        "or right to cut the prompt (no answer is ever cut; data.dialogues: rounds can drop the oldest rounds)",
     )

@@ -1,0 +1,76 @@
+"""``weitiao data exam``: questions out of an exam paper."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from weitiao.cli import shell
+
+_SHOWN = 20
+
+
+def exam(
+    context: typer.Context,
+    paper: Annotated[
+        Path,
+        typer.Argument(metavar="PAPER", help="xlsx, csv or json: a reading text, questions, answers a row."),
+    ],
+    output: Annotated[
+        Path, typer.Option("--output", metavar="FILE", help="One question a line (.jsonl).", dir_okay=False)
+    ],
+    sheet: Annotated[str | None, typer.Option("--sheet", help="Sheet of a workbook. Default: first.")] = None,
+    passage: Annotated[
+        str | None, typer.Option("--passage", metavar="NAME", help="Column of the reading text.")
+    ] = None,
+    questions: Annotated[
+        str | None, typer.Option("--questions", metavar="NAME", help="Column of questions and options.")
+    ] = None,
+    answers: Annotated[
+        str | None, typer.Option("--answers", metavar="NAME", help="Column of the answers.")
+    ] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="The whole report as JSON: problems, and what was mended.")
+    ] = False,
+) -> None:
+    """Take the questions of an exam paper apart: stem, options and answer of each, one a line."""
+    from weitiao.data.exam import read_paper
+
+    progress = shell.of(context).progress()
+    with progress.status("reading") as status:
+        found = read_paper(
+            paper,
+            sheet=sheet,
+            passage=passage,
+            questions=questions,
+            answers=answers,
+            progress=lambda rows: status.update(f"{rows:,} reading texts") if rows % 50 == 0 else None,
+        )
+    found.save(output)
+    report = found.report()
+    if as_json:
+        typer.echo(json.dumps(report, ensure_ascii=False, indent=2))
+        return
+    console = shell.output()
+    total = len(found.questions) + len(found.problems)
+    console.print(
+        f"{found.rows:,} texts, {len(found.questions):,} of {total:,} questions -> {output}",
+        soft_wrap=True,
+        highlight=False,
+        markup=False,
+    )
+    lines = [
+        f"not recovered: {p.origin}{f', question {p.number}' if p.number is not None else ''}: {p.reason}"
+        for p in found.problems
+    ]
+    mended = report["mended"]
+    if mended:
+        lines.append(f"{len(mended)} questions were mended on the way (see `notes` of each, or --json)")
+    for line in [*lines[:_SHOWN], *found.notes[:_SHOWN]]:
+        console.print(f"  {line}", soft_wrap=True, highlight=False, markup=False)
+    hidden = max(len(lines) - _SHOWN, 0) + max(len(found.notes) - _SHOWN, 0)
+    if hidden:
+        console.print(f"  ... and {hidden} more lines, see --json", highlight=False, markup=False)

@@ -1,0 +1,93 @@
+"""Section ``data.steps``: what is done to examples before and after the split."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from weitiao.config.section import Section
+
+PartName = Literal["train", "dev", "test"]
+
+
+class NoiseMix(Section):
+    """How often each kind of damage is done, as weights."""
+
+    mask: float = Field(default=0, ge=0, description="A character becomes the mask character.")
+    homophone: float = Field(
+        default=0, ge=0, description="A Chinese character becomes one of the same sound, tones aside."
+    )
+    near_homophone: float = Field(
+        default=0,
+        ge=0,
+        description="A Chinese character becomes one of a sound that is often confused with its own: zh and z, ch and "
+        "c, sh and s, n and l, f and h, r and l, -ng and -n.",
+    )
+    drop: float = Field(default=0, ge=0, description="A character is left out.")
+    repeat: float = Field(default=0, ge=0, description="A character is said twice.")
+    filler: float = Field(default=0, ge=0, description="A filler word is put in.")
+    numeral: float = Field(
+        default=0, ge=0, description="Digits become Chinese numerals, Chinese numerals become digits."
+    )
+
+    @model_validator(mode="after")
+    def _some(self) -> NoiseMix:
+        if not any(getattr(self, name) for name in type(self).model_fields):
+            raise ValueError("at least one weight must be above 0")
+        return self
+
+
+def spoken() -> NoiseMix:
+    """The mistakes of a speech recogniser."""
+    return NoiseMix(homophone=4, near_homophone=2, drop=2, repeat=1, filler=1, numeral=1)
+
+
+class NoiseStep(Section):
+    """Prompts as a speech recogniser hears them."""
+
+    kind: Literal["noise"] = "noise"
+    column: str | None = Field(
+        default=None,
+        description="Column whose value is damaged wherever the prompt holds it; default: the user's last message, with "
+        "its instruction.",
+    )
+    cer: float = Field(default=0.1, gt=0, le=0.5, description="Character error rate to reach.")
+    mix: NoiseMix = Field(
+        default_factory=spoken, description="Kinds of damage; those not named are not done."
+    )
+    mask: str = Field(default="*", min_length=1, max_length=1, description="The mask character.")
+    fillers: tuple[str, ...] | None = Field(
+        default=None, description="Filler words. Default: some of the text's language."
+    )
+    answers: Literal["keep", "protect", "follow"] = Field(
+        default="keep",
+        description="Words of the answer that stand in the prompt: keep (the answer stays right although the prompt is "
+        "damaged), protect (they are not damaged), follow (the answer is changed as they are).",
+    )
+    share: float = Field(default=1, gt=0, le=1, description="Share of the examples that are damaged.")
+    copies: int = Field(default=1, ge=1, description="Damaged versions of each example.")
+    keep_original: bool = Field(default=True, description="Whether the undamaged example stays beside them.")
+    parts: tuple[PartName, ...] = Field(
+        default=("train",), min_length=1, description="Parts of the split in which it is done."
+    )
+    seed: int | None = Field(default=None, ge=0, description="Default: the seed of the recipe.")
+
+    @model_validator(mode="after")
+    def _tests_keep_their_size(self) -> NoiseStep:
+        if set(self.parts) != {"train"} and (self.keep_original or self.copies > 1):
+            raise ValueError("dev and test keep their size: set `keep_original: false` and `copies: 1`")
+        return self
+
+
+class DeduplicateStep(Section):
+    """Leaves out what stood there before."""
+
+    kind: Literal["deduplicate"] = "deduplicate"
+    by: Literal["sample", "prompt"] = Field(
+        default="sample",
+        description="sample: same prompt and answer; prompt: same prompt, the first answer stays.",
+    )
+
+
+StepConfig = Annotated[NoiseStep | DeduplicateStep, Field(discriminator="kind")]

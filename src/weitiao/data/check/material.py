@@ -1,0 +1,174 @@
+"""What the checks look at: records with all columns, the samples made of them, dialogues, and the parts."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from weitiao.data.card import said
+from weitiao.data.check.text import common_segments, core
+from weitiao.data.mask import Vocabulary
+from weitiao.data.template import to_text
+from weitiao.types import Example, Message, Record
+
+_MAX_LABELS = 50
+_LABEL_LENGTH = 40
+_ENTITY_SHARE = 0.7
+
+
+@dataclass(frozen=True)
+class Options:
+    """What a check may use beside the data.
+
+    Attributes:
+        entities: Terms that are masked for template-level checks (company names).
+        vocabularies: Allowed values by slot name or column.
+        database: SQLite file that SQL targets are run on, read only.
+        count_tokens: Tokens of a rendered sample; None: only characters are counted.
+        max_length: Most tokens a sample may have.
+    """
+
+    entities: Vocabulary | None = None
+    vocabularies: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    database: Path | None = None
+    count_tokens: Callable[[Example], int] | None = None
+    max_length: int | None = None
+
+
+@dataclass(frozen=True)
+class Case:
+    """A sample with the record it was made of.
+
+    Attributes:
+        example: The sample.
+        fields: All columns of its record.
+        part: ``train``, ``dev``, ``test``, or the name of a file that is compared.
+    """
+
+    example: Example
+    fields: Mapping[str, Any]
+    part: str
+
+    @property
+    def where(self) -> str:
+        return str(self.example.origin or self.example.id)
+
+    @cached_property
+    def said(self) -> str | None:
+        """The reply, calls as JSON; None where there is none."""
+        return said(self.example)
+
+    @property
+    def asked(self) -> str:
+        """The last turn before the reply."""
+        prompt = self.example.prompt
+        return prompt[-1].content if prompt else ""
+
+    @cached_property
+    def key(self) -> str:
+        """All turns before the reply: equal keys are equal prompts."""
+        turns = [[m.role, m.content, [c.as_dict() for c in m.tool_calls]] for m in self.example.prompt]
+        return json.dumps(turns, ensure_ascii=False)
+
+    @cached_property
+    def prompt(self) -> str:
+        """Contents of all turns before the reply, system left out."""
+        return "\n".join(m.content for m in self.example.prompt if m.role != "system")
+
+
+@dataclass(frozen=True)
+class Whole:
+    """A dialogue as a row holds it.
+
+    Attributes:
+        where: File and row.
+        part: Its part.
+        messages: All turns.
+        is_round: Whether the row is one round of a dialogue whose other rounds have rows of their own.
+    """
+
+    where: str
+    part: str
+    messages: tuple[Message, ...]
+    is_round: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class Material:
+    """Everything that is checked.
+
+    Attributes:
+        records: All rows with their part, in the order of the files.
+        cases: Samples; empty where nobody said what prompt and response are.
+        wholes: Dialogues of rows that hold several turns.
+        options: What else may be used.
+        unreadable: Rows that could not be made into samples, with the reason.
+        prompt_template: The recipe's prompt where it is a template.
+    """
+
+    records: tuple[tuple[Record, str], ...]
+    cases: tuple[Case, ...] = ()
+    wholes: tuple[Whole, ...] = ()
+    options: Options = field(default_factory=Options)
+    unreadable: tuple[tuple[str, str], ...] = ()
+    prompt_template: str | None = None
+
+    @cached_property
+    def common(self) -> frozenset[str]:
+        """Segments that most prompts share."""
+        return common_segments(case.prompt for case in self.cases)
+
+    @cached_property
+    def cores(self) -> tuple[str, ...]:
+        """Of each case, what its prompt does not share with the others."""
+        return tuple(core(case.prompt, self.common) for case in self.cases)
+
+    @cached_property
+    def columns(self) -> Mapping[str, tuple[tuple[str, Any], ...]]:
+        """Values of each column, with where they stand; rows without the column are left out."""
+        found: dict[str, list[tuple[str, Any]]] = {}
+        for record, _ in self.records:
+            where = str(record.origin)
+            for name, value in record.fields.items():
+                found.setdefault(name, []).append((where, value))
+        return {name: tuple(values) for name, values in found.items()}
+
+    @cached_property
+    def labels(self) -> Counter[str] | None:
+        """Counts of the replies where they form a closed set of short texts, else None."""
+        replies = [case.said for case in self.cases if case.said is not None]
+        counts = Counter(replies)
+        short = all(len(label) <= _LABEL_LENGTH for label in counts)
+        frequent = sum(count for count in counts.values() if count >= 3)
+        closed = replies and len(counts) <= _MAX_LABELS * 2 and frequent >= 0.95 * len(replies)
+        return counts if closed and short and len(counts) > 1 and len(replies) >= 5 * len(counts) else None
+
+    @cached_property
+    def entities(self) -> Vocabulary | None:
+        """Terms to mask: those given, and values of columns that stand inside most prompts."""
+        if self.options.entities is not None:
+            return self.options.entities
+        terms: set[str] = set()
+        for name in self.columns:
+            texts = [(to_text(c.fields.get(name)), c.prompt) for c in self.cases]
+            filled = [(text, prompt) for text, prompt in texts if 2 <= len(text) <= 20]
+            values = {text for text, _ in filled}
+            if len(values) < 20 or len(filled) < 0.5 * len(texts):
+                continue
+            inside = sum(text in prompt and text != prompt for text, prompt in filled)
+            terms |= values if inside >= _ENTITY_SHARE * len(filled) else set()
+        return Vocabulary(terms) if terms else None
+
+
+def grouped(keys: Sequence[str]) -> list[list[int]]:
+    """Numbers of equal keys together, those of two or more, in order of appearance; empty keys stay alone."""
+    groups: dict[str, list[int]] = {}
+    for number, key in enumerate(keys):
+        if key:
+            groups.setdefault(key, []).append(number)
+    return [group for group in groups.values() if len(group) > 1]

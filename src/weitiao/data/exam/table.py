@@ -1,0 +1,176 @@
+"""Exam papers as tables: one row holds a reading text, its questions with options, and the answers."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from weitiao.config import Source
+from weitiao.data.exam.paper import Extracted, Problem, Question, extract
+from weitiao.data.problems import nearest
+from weitiao.data.read import read
+from weitiao.errors import DataError
+from weitiao.types import Record
+
+COLUMNS = {
+    "passage": ("阅读文本", "文本", "passage", "text", "article"),
+    "questions": ("选项", "题目", "questions", "question", "options"),
+    "answers": ("答案", "answers", "answer"),
+}
+"""What a column is for, and the names under which it is looked for."""
+
+_NEARLY_ALL = 0.8
+
+
+@dataclass(frozen=True)
+class Paper:
+    """All questions of a file.
+
+    Attributes:
+        file: As the user wrote it.
+        rows: Reading texts.
+        questions: Whole questions, in the order of the file.
+        problems: Those that could not be recovered, with reasons.
+        notes: What was left aside, ``row N: ...``.
+    """
+
+    file: str
+    rows: int
+    questions: tuple[Question, ...]
+    problems: tuple[Problem, ...]
+    notes: tuple[str, ...]
+
+    def report(self) -> dict[str, Any]:
+        """Counts, problems and what was mended, for json."""
+        return {
+            "file": self.file,
+            "texts": self.rows,
+            "questions": len(self.questions),
+            "not_recovered": len(self.problems),
+            "answers": dict(sorted(Counter(q.answer for q in self.questions).items())),
+            "problems": [problem.as_dict() for problem in self.problems],
+            "mended": [
+                {"origin": str(q.origin), "number": q.number, "notes": list(q.notes)}
+                for q in self.questions
+                if q.notes
+            ],
+            "notes": list(self.notes),
+        }
+
+    def save(self, path: Path) -> None:
+        """Write one question a line, whole or not at all.
+
+        Raises:
+            DataError: The file cannot be written.
+        """
+        temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.tmp")
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with temporary.open("w", encoding="utf-8", newline="") as file:
+                file.writelines(json.dumps(q.as_dict(), ensure_ascii=False) + "\n" for q in self.questions)
+            temporary.replace(path)
+        except OSError as error:
+            raise DataError(
+                f"{path} cannot be written: {error.strerror or error}", remedy="choose another file"
+            ) from error
+        finally:
+            temporary.unlink(missing_ok=True)
+
+
+def read_paper(
+    file: str | Path,
+    *,
+    sheet: str | int | None = None,
+    passage: str | None = None,
+    questions: str | None = None,
+    answers: str | None = None,
+    num_options: int | None = None,
+    root: Path | None = None,
+    progress: Callable[[int], None] | None = None,
+) -> Paper:
+    """The questions of a table (xlsx, csv, json, ...).
+
+    Args:
+        file: The table, relative to ``root``.
+        sheet: Of a workbook; by default the first.
+        passage: Column of the reading text; by default found by its name (`COLUMNS`).
+        questions: Column of the questions with their options.
+        answers: Column of the answers.
+        num_options: Options a question has; by default what most questions of the file have, if most agree.
+        root: Folder that ``file`` starts from; by default the working directory.
+        progress: Is told how many rows are done.
+
+    Raises:
+        DataError: The file cannot be read, has no such column, or a cell holds no text.
+    """
+    reading = read(Source(file=str(file), sheet=sheet), root=root or Path())
+    given = {"passage": passage, "questions": questions, "answers": answers}
+    rows: list[tuple[Record, dict[str, str]]] = []
+    columns: dict[str, str] = {}
+    for record in reading:
+        columns = columns or _columns(list(record.fields), given, reading.label)
+        rows.append((record, {name: _text(record.fields.get(column)) for name, column in columns.items()}))
+    found: list[Extracted] = []
+    for number, (record, cells) in enumerate(rows, start=1):
+        found.append(extract(**cells, origin=record.origin, num_options=num_options))
+        if progress is not None:
+            progress(number)
+    usual = num_options or _usual([len(q.options) for one in found for q in one.questions])
+    if usual is not None and num_options is None:
+        found = [
+            extract(**cells, origin=record.origin, num_options=usual)
+            if any(len(q.options) < usual for q in one.questions)
+            else one
+            for one, (record, cells) in zip(found, rows, strict=True)
+        ]
+    notes = [
+        f"row {record.origin.row}: {note}"
+        for one, (record, _) in zip(found, rows, strict=True)
+        for note in one.notes
+    ]
+    return Paper(
+        str(file),
+        len(found),
+        tuple(question for one in found for question in one.questions),
+        tuple(problem for one in found for problem in one.problems),
+        tuple(notes),
+    )
+
+
+def _columns(there: Sequence[str], given: dict[str, str | None], label: str) -> dict[str, str]:
+    """The three columns: those that were named, else those with a known name."""
+    columns: dict[str, str] = {}
+    lacking = []
+    for name, known in COLUMNS.items():
+        wanted = given[name]
+        column = wanted if wanted in there else None
+        if wanted is None:
+            column = next((c for k in known for c in there if c.strip().lower() == k), None)
+        if column is None:
+            asked = f'"{wanted}"{nearest(wanted, there)}' if wanted else f"one of {', '.join(known)}"
+            lacking.append(f"no column of the {name} ({asked})")
+        else:
+            columns[name] = column
+    if lacking:
+        raise DataError(
+            f"{label}: {'; '.join(lacking)}; it has {', '.join(there)}",
+            remedy="name the columns with --passage, --questions and --answers",
+        )
+    return columns
+
+
+def _usual(counts: Sequence[int]) -> int | None:
+    """The number of options that nearly all questions have, None where they differ."""
+    if not counts:
+        return None
+    number, times = Counter(counts).most_common(1)[0]
+    return number if times >= _NEARLY_ALL * len(counts) else None
+
+
+def _text(value: Any) -> str:
+    return "" if value is None else str(value)
