@@ -28,6 +28,7 @@ PUBLISHED = {
     "finance_keywords": "finance_keywords/keywords_train.json",
     "finance_nl2sql": "finance_nl2sql/nl2sql_train.json",
 }
+DIALOGUES = {"hotel_roles": "hotel_dialogues/train_dialogues.jsonl"}
 EMBEDDED = ROOT / "src" / "weitiao" / "models" / "weitiao-tiny"
 
 
@@ -57,7 +58,7 @@ def counts(data: Dataset) -> tuple[int, ...]:
 
 
 def test_all_are_known() -> None:
-    assert set(RUNS) == {*HERE, *PUBLISHED}
+    assert set(RUNS) == {*HERE, *PUBLISHED, *DIALOGUES}
 
 
 @pytest.mark.parametrize("name", RUNS)
@@ -235,6 +236,16 @@ def test_published_files(name: str, rows: int, shared: Path) -> None:
         assert {e.reference for e in data.test} >= set("ABCDEF")
     if name == "finance_nl2sql":
         assert all(re.fullmatch(r"[^【】]+", e.group) for e in data.train)  # the question, no more
+
+
+def test_dialogues(shared: Path) -> None:
+    resolved = recipe("hotel_roles", f"data.sources.0.file={shared / 'data' / DIALOGUES['hotel_roles']}")
+    data = prepare(resolved.value, root=resolved.root)
+    assert sum(counts(data)) > 2000  # rounds of 1,000 dialogues
+    of_part = [{e.group for e in getattr(data, part)} for part in PARTS]
+    assert sum(map(len, of_part)) == len(set().union(*of_part))
+    assert any(e.messages[-1].tool_calls for e in data.test)
+    assert any(e.reference for e in data.test)
 
 
 # --- end to end -----------------------------------------------------------------------------------------

@@ -32,6 +32,12 @@ def exam(
     answers: Annotated[
         str | None, typer.Option("--answers", metavar="NAME", help="Column of the answers.")
     ] = None,
+    num_options: Annotated[
+        int | None,
+        typer.Option(
+            "--num-options", metavar="N", min=2, max=8, help="Options a question has. Default: as most have."
+        ),
+    ] = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="The whole report as JSON: problems, and what was mended.")
     ] = False,
@@ -47,6 +53,7 @@ def exam(
             passage=passage,
             questions=questions,
             answers=answers,
+            num_options=num_options,
             progress=lambda rows: status.update(f"{rows:,} reading texts") if rows % 50 == 0 else None,
         )
     found.save(output)

@@ -15,5 +15,5 @@ class TemplateRef(Section):
     version: int | None = Field(default=None, gt=0, description="Default: the newest.")
     variables: dict[str, str] = Field(
         default_factory=dict,
-        description="Variable of the template -> column, or template over the columns. Default: the column of its name.",
+        description="Its variable -> column, or template over the columns. Default: the column of its name.",
     )

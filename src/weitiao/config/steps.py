@@ -49,7 +49,7 @@ class NoiseStep(Section):
     kind: Literal["noise"] = "noise"
     column: str | None = Field(
         default=None,
-        description="Column whose value is damaged wherever the prompt holds it; default: the user's last message, with "
+        description="Column whose value is damaged where the prompt holds it; default: the user's last message, with "
         "its instruction.",
     )
     cer: float = Field(default=0.1, gt=0, le=0.5, description="Character error rate to reach.")
