@@ -38,6 +38,7 @@ PAIRS = {
     "docs/from-chatglm-scripts.md": "docs/from-chatglm-scripts.zh.md",
     "docs/data-shapes.md": "docs/data-shapes.zh.md",
     "docs/formats.md": "docs/formats.zh.md",
+    "docs/data-exchange.md": "docs/data-exchange.zh.md",
     "docs/bases.md": "docs/bases.zh.md",
     "docs/tutorials/first-adapter.md": "docs/tutorials/first-adapter.zh.md",
     "docs/tutorials/old-chatglm-checkpoint.md": "docs/tutorials/old-chatglm-checkpoint.zh.md",

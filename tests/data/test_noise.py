@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from itertools import pairwise
 
 import pytest
 from hypothesis import given, settings
@@ -64,7 +65,7 @@ def test_spans_stay_aligned(text: str, seed: int, data: st.DataObject) -> None:
     heard = noisy(text, NoiseStep(cer=0.4), random.Random(seed), spans=spans)
     assert len(heard.spans) == len(spans)
     places = [(0, 0), *((s.start, s.end) for s in heard.spans), (len(heard.text),) * 2]
-    assert all(a[1] <= b[0] for a, b in zip(places, places[1:], strict=False))
+    assert all(a[1] <= b[0] for a, b in pairwise(places))
     # What lies inside and outside adds up: each part is the damage of its own part of the original.
     inside = sum(
         distance(text[a.start : a.end], heard.text[b.start : b.end])
@@ -107,9 +108,7 @@ def test_each_kind_does_what_it_says(kind: str) -> None:
     if kind == "mask":
         assert heard.text.count("*") == heard.distance
     if kind in ("homophone", "near_homophone"):
-        pairs = [
-            (a, b) for a, b in zip(syllables(text), syllables(heard.text), strict=True) if a and a != b
-        ]
+        pairs = [(a, b) for a, b in zip(syllables(text), syllables(heard.text), strict=True) if a and a != b]
         index = sound_index()
         changed = [(a, b) for a, b in zip(text, heard.text, strict=True) if a != b]
         assert changed
@@ -142,7 +141,8 @@ def test_numerals_are_read_back(number: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("digits", "said"), [("15", "十五"), ("305", "三百零五"), ("110", "一百一十"), ("3.14", "三点一四"), ("007", "零零七")]
+    ("digits", "said"),
+    [("15", "十五"), ("305", "三百零五"), ("110", "一百一十"), ("3.14", "三点一四"), ("007", "零零七")],
 )
 def test_digits_become_numerals(digits: str, said: str) -> None:
     assert NUMBER.fullmatch(digits)

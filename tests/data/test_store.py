@@ -55,6 +55,7 @@ def test_saving_again_replaces_and_leaves_no_other_files(tmp_path: Path) -> None
     save(small(), tmp_path)
     assert load(tmp_path) == small()
     assert sorted(p.name for p in tmp_path.iterdir()) == [
+        "card.html",
         "card.json",
         "dev.jsonl",
         "test.jsonl",

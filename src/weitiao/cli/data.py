@@ -10,11 +10,24 @@ from typing import Annotated
 
 import typer
 
-from weitiao.cli import shell
+from weitiao.cli import (
+    data_augment,
+    data_check,
+    data_diff,
+    data_exam,
+    data_expand,
+    data_export,
+    data_noise,
+    data_templates,
+    shell,
+)
 from weitiao.cli.options import Out, RecipePath, Sets
 from weitiao.errors import ConfigError
 
 app = typer.Typer(no_args_is_help=True, help="Look at the samples of a recipe, or write its dataset.")
+
+
+app.command("check")(data_check.check)
 
 
 class Part(StrEnum):
@@ -87,3 +100,12 @@ def prepare(context: typer.Context, recipe: RecipePath, out: Out, sets: Sets = N
     save(dataset, Path(out))
     counts = ", ".join(f"{name} {len(getattr(dataset, name)):,}" for name in ("train", "dev", "test"))
     shell.output().print(f"{counts} -> {out}", soft_wrap=True, highlight=False)
+
+
+app.command("augment")(data_augment.augment)
+app.command("exam")(data_exam.exam)
+app.command("export")(data_export.export)
+app.command("diff")(data_diff.diff)
+app.command("expand")(data_expand.expand)
+app.command("noise")(data_noise.noise)
+app.command("templates")(data_templates.templates)

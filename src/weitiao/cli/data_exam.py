@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from weitiao.cli import shell
+
+if TYPE_CHECKING:
+    from weitiao.data.exam import Paper
 
 _SHOWN = 20
 
@@ -57,27 +60,23 @@ def exam(
             progress=lambda rows: status.update(f"{rows:,} reading texts") if rows % 50 == 0 else None,
         )
     found.save(output)
-    report = found.report()
     if as_json:
-        typer.echo(json.dumps(report, ensure_ascii=False, indent=2))
+        typer.echo(json.dumps(found.report(), ensure_ascii=False, indent=2))
         return
-    console = shell.output()
+    for line in _lines(found, output):
+        shell.output().print(line, soft_wrap=True, highlight=False, markup=False)
+
+
+def _lines(found: Paper, output: Path) -> list[str]:
     total = len(found.questions) + len(found.problems)
-    console.print(
-        f"{found.rows:,} texts, {len(found.questions):,} of {total:,} questions -> {output}",
-        soft_wrap=True,
-        highlight=False,
-        markup=False,
-    )
+    head = f"{found.rows:,} texts, {len(found.questions):,} of {total:,} questions -> {output}"
     lines = [
-        f"not recovered: {p.origin}{f', question {p.number}' if p.number is not None else ''}: {p.reason}"
+        f"  not recovered: {p.origin}{f', question {p.number}' if p.number is not None else ''}: {p.reason}"
         for p in found.problems
     ]
-    mended = report["mended"]
+    mended = sum(bool(question.notes) for question in found.questions)
     if mended:
-        lines.append(f"{len(mended)} questions were mended on the way (see `notes` of each, or --json)")
-    for line in [*lines[:_SHOWN], *found.notes[:_SHOWN]]:
-        console.print(f"  {line}", soft_wrap=True, highlight=False, markup=False)
-    hidden = max(len(lines) - _SHOWN, 0) + max(len(found.notes) - _SHOWN, 0)
-    if hidden:
-        console.print(f"  ... and {hidden} more lines, see --json", highlight=False, markup=False)
+        lines.append(f"  {mended} questions were mended on the way (see `notes` of each, or --json)")
+    lines += [f"  {note}" for note in found.notes]
+    more = [f"  ... and {len(lines) - _SHOWN} more lines, see --json"] if len(lines) > _SHOWN else []
+    return [head, *lines[:_SHOWN], *more]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from weitiao.config.base import BaseConfig
 from weitiao.config.data import DataConfig, MaskConfig, ShapeName, Source, SplitConfig
+from weitiao.config.fix import FixConfig
 from weitiao.config.format import (
     ChatGLM2Format,
     ChatGLM3Format,
@@ -35,6 +36,7 @@ __all__ = [
     "DecodeConfig",
     "DeduplicateStep",
     "EvaluateConfig",
+    "FixConfig",
     "FormatConfig",
     "FullConfig",
     "InitAdapter",

@@ -6,6 +6,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
+from weitiao.config.fix import FixConfig
 from weitiao.config.prompt import TemplateRef
 from weitiao.config.section import Section
 from weitiao.config.steps import StepConfig
@@ -58,6 +59,9 @@ class Source(Section):
         default=None, description="Overrides data.system for this source."
     )
     limit: int | None = Field(default=None, gt=0, description="Use the first N rows only.")
+    licence: str | None = Field(
+        default=None, description="Under which licence the data are, and from whom; goes into the data card."
+    )
 
     @model_validator(mode="after")
     def _one_file(self) -> Source:
@@ -159,6 +163,10 @@ class DataConfig(Section):
     on_empty: Literal["error", "drop"] = Field(
         default="error",
         description="A row whose prompt or response is empty: error, or dropped and counted in the card.",
+    )
+    fix: FixConfig = Field(
+        default_factory=FixConfig,
+        description="Repairs that `weitiao data check` proposes; none unless asked for.",
     )
     on_conflict: Literal["keep", "error"] = Field(
         default="keep",

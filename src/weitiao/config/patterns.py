@@ -66,6 +66,9 @@ class PatternFile(Section):
     vocabularies: dict[str, Vocabulary] = Field(
         default_factory=dict, description="Name -> terms, numbers or a file of terms."
     )
+    templates: tuple[str, ...] = Field(
+        default=(), description="Prompt libraries beside the shipped one, relative to this file."
+    )
     prompt: str | TemplateRef = Field(
         default="{{ text }}",
         description="Template over text, label, slots, the slots by name and the values of the class.",

@@ -17,3 +17,7 @@ class TemplateRef(Section):
         default_factory=dict,
         description="Its variable -> column, or template over the columns. Default: the column of its name.",
     )
+    values: dict[str, str] = Field(
+        default_factory=dict,
+        description="Its variable -> text that is the same for all rows (the table and columns of a database).",
+    )

@@ -91,3 +91,11 @@ class DeduplicateStep(Section):
 
 
 StepConfig = Annotated[NoiseStep | DeduplicateStep, Field(discriminator="kind")]
+
+FIELDS = "fields"
+"""Key of `Example.meta` under which the columns that steps ask for travel until the last step is done."""
+
+
+def step_columns(step: StepConfig) -> tuple[str, ...]:
+    """Columns of the rows that a step needs."""
+    return (step.column,) if isinstance(step, NoiseStep) and step.column is not None else ()

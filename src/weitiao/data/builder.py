@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from weitiao.config import DataConfig, Source
+from weitiao.config import DataConfig, Source, TemplateRef
+from weitiao.config.steps import FIELDS, step_columns
 from weitiao.data.problems import Problems, nearest
 from weitiao.data.shapes import (
     SHAPES,
@@ -22,6 +23,7 @@ from weitiao.data.shapes import (
 )
 from weitiao.data.shapes.dataset_info import Entry
 from weitiao.data.template import Expression, FieldError, compile_expression, to_text
+from weitiao.data.templates import spec_text
 from weitiao.errors import DataError
 from weitiao.types import Example, Message, Record, content_id
 
@@ -65,6 +67,7 @@ class Builder:
         dialogues: One sample for each reply, or one for all.
         tools: Functions for rows that bring none.
         with_response: False: one example a row, up to the last question.
+        carried: Columns whose values travel with the example to the steps that need them.
     """
 
     shape: Shape
@@ -74,6 +77,7 @@ class Builder:
     dialogues: Dialogues = "rounds"
     tools: tuple[Mapping[str, Any], ...] = ()
     with_response: bool = True
+    carried: tuple[str, ...] = ()
 
     def examples(self, record: Record) -> tuple[list[Example], int]:
         """The examples of one record, and how many turns behind its last reply none of them holds.
@@ -117,11 +121,12 @@ class Builder:
         )
 
     def _meta(self, fields: Mapping[str, Any]) -> dict[str, Any]:
+        values = {name: to_text(fields.get(name)) for name in self.carried}
+        meta: dict[str, Any] = {FIELDS: values} if values else {}
         value = fields.get(self.id_column) if self.id_column is not None else None
-        if value is None:
-            return {}
-        is_plain = isinstance(value, int | str)
-        return {"id": value if is_plain else to_text(value)}
+        if value is not None:
+            meta["id"] = value if isinstance(value, int | str) else to_text(value)
+        return meta
 
 
 def _text(expression: Expression, fields: Mapping[str, Any]) -> str:
@@ -156,10 +161,12 @@ def make_builder(
     """
     problems = Problems(source.file)
 
-    def expression(key: str, spec: str | None, *, plain_text: bool = False) -> Expression | None:
-        if spec is None:
+    def expression(
+        key: str, given: str | TemplateRef | None, *, plain_text: bool = False
+    ) -> Expression | None:
+        if given is None:
             return None
-        made = None
+        made, spec = None, spec_text(given, key)
         try:
             made = compile_expression(spec, name=key, columns=columns, plain_text=plain_text)
             if probe is not None:
@@ -178,11 +185,24 @@ def make_builder(
         if prompt is None and not problems:  # only with an empty name, which no column has
             problems.add("prompt is empty", remedy=COLUMN_REMEDY)
         shape = None if prompt is None else PromptResponse(prompt, response, history)
+    carried = _carried(data, columns, problems) if with_response else ()
     problems.raise_if_any()
     assert shape is not None
     names = {column.lower(): column for column in reversed(columns)}
     id_column = next((names[name] for name in _ID_COLUMNS if name in names), None)
-    return Builder(shape, system, group, id_column, data.dialogues, tuple(tools), with_response)
+    return Builder(shape, system, group, id_column, data.dialogues, tuple(tools), with_response, carried)
+
+
+def _carried(data: DataConfig, columns: Sequence[str], problems: Problems) -> tuple[str, ...]:
+    """The columns that the steps need."""
+    found = tuple(dict.fromkeys(column for step in data.steps for column in step_columns(step)))
+    for column in found:
+        if column not in columns:
+            problems.add(
+                f'data.steps: "{column}" is no column{nearest(column, columns)}',
+                remedy="set the step's `column` to the one whose value stands in the prompt, or leave it out",
+            )
+    return found
 
 
 def _history_column(

@@ -33,10 +33,14 @@ def source_entry(reading: Reading, part: str, shape: str) -> dict[str, Any]:
     }
     if shape != "prompt_response":
         entry["shape"] = shape
+    if reading.source.licence is not None:
+        entry["licence"] = reading.source.licence
     if reading.items is not None:
         entry["items"] = reading.items
     if reading.source.limit is not None:
         entry["limit"] = reading.source.limit
+    if reading.source.patterns is not None:
+        entry["seed"] = reading.source.seed or 0
     return entry
 
 

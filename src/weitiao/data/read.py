@@ -120,6 +120,10 @@ def read(source: Source, *, root: Path) -> Reading:
         DataError: At once if there is no such file or its format or encoding cannot be told; at the end of
             the iteration with all bad rows.
     """
+    if source.patterns is not None:
+        from weitiao.data.patterns.source import read_patterns  # a Reading too, so it imports this module
+
+        return read_patterns(source, root=root)
     path = _find(source.file, root)
     suffix = path.suffix.lower()
     is_text = suffix in _TEXT_FORMATS

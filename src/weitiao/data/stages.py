@@ -12,14 +12,17 @@ from weitiao.data import card as cards
 from weitiao.data.build import Built, build_source
 from weitiao.data.builder import columns_set
 from weitiao.data.fit import CountTokens, Fit, Truncate, fit, fit_all
+from weitiao.data.fix import apply_fixes
 from weitiao.data.mask import make_mask
 from weitiao.data.problems import combined
 from weitiao.data.read import Reading, read
 from weitiao.data.shapes import tools_of
 from weitiao.data.shapes.dataset_info import Entry, named_entry, neighbouring_entry
 from weitiao.data.split import PARTS, split, with_groups
+from weitiao.data.steps import make_step, run_after_split, run_before_split, without_fields
 from weitiao.data.store import dataset_hash
 from weitiao.data.template import FieldError
+from weitiao.data.templates import resolve_templates, template_facts
 from weitiao.errors import DataError, collect
 from weitiao.types import Dataset, Example, Record
 
@@ -47,24 +50,49 @@ def prepare(recipe: Recipe, *, root: Path, fitter: Callable[[Example], Fit] | No
     Raises:
         DataError: What is wrong with the files, all problems of all files in one error.
     """
-    data = recipe.data
+    data = _resolved(recipe, root)
     loaded = _load_all(data, root)
     built = _build_all(loaded, data, _tools(data, root))
     steps = [_read_step(loaded), _build_step(built)]
     parts = {part: _of_part(loaded, built, part) for part in dict.fromkeys(item.part for item in loaded)}
-    if fitter is not None:
-        parts, entry = _fit_parts(parts, lambda examples: fit_all(examples, fitter), data.truncate)
-        steps.append(entry)
+    parts, repairs = apply_fixes(parts, data.fix)
+    steps += repairs
+    wanted = [make_step(section, recipe.seed) for section in data.steps]
+    parts, lines = run_before_split(wanted, parts)
+    steps += lines
+    parts = _fitted(parts, fitter, data.truncate, steps)
     _check_conflicts(parts, data)
     train, dev, test = _split(parts, data, root)
     num_split = len(train) + len(dev) + len(test)
-    steps.append(cards.step("split", num_split, num_split))
+    steps.append(cards.step("split", num_split, num_split, **_split_facts(data)))
+    final, lines = run_after_split(wanted, dict(zip(PARTS, (train, dev, test), strict=True)))
+    steps += lines
+    if lines:  # what a step made may be too long
+        final = _fitted(final, fitter, data.truncate, steps)
+    train, dev, test = ([without_fields(example) for example in final[name]] for name in PARTS)
     sources = [
         cards.source_entry(item.reading, item.part, result.shape)
         for item, result in zip(loaded, built, strict=True)
     ]
     columns = {item.reading.label: list(item.reading.columns) for item in loaded}
-    return _with_card(train, dev, test, {"sources": sources, "columns": columns, "steps": steps})
+    known = {"sources": sources, "columns": columns, "steps": steps}
+    templates = template_facts(recipe.data, root)
+    return _with_card(train, dev, test, {**known, "templates": templates} if templates else known)
+
+
+def _resolved(recipe: Recipe, root: Path) -> DataConfig:
+    """The data section with its templates written out, and a seed for every draw from patterns."""
+    data = resolve_templates(recipe.data, root)
+    seeded = {
+        name: tuple(
+            source.model_copy(update={"seed": recipe.seed})
+            if source.patterns and source.seed is None
+            else source
+            for source in getattr(data, name)
+        )
+        for name in ("sources", *PARTS)
+    }
+    return data.model_copy(update=seeded)
 
 
 def fit_dataset(
@@ -168,6 +196,20 @@ def _build_step(built: Sequence[Built]) -> dict[str, Any]:
     return cards.step("build", num_in, num_out, drops, **more)
 
 
+def _fitted(
+    parts: dict[str, list[Example]],
+    fitter: Callable[[Example], Fit] | None,
+    truncate: str,
+    steps: list[dict[str, Any]],
+) -> dict[str, list[Example]]:
+    """The parts within the limit, with a line for the card; as they are where there is no fitter."""
+    if fitter is None:
+        return parts
+    parts, entry = _fit_parts(parts, lambda examples: fit_all(examples, fitter), truncate)
+    steps.append(entry)
+    return parts
+
+
 def _fit_parts(
     parts: dict[str, list[Example]], fit_examples: Callable[[Sequence[Example]], Any], truncate: str
 ) -> tuple[dict[str, list[Example]], dict[str, Any]]:
@@ -205,6 +247,13 @@ def _split(
     return train, dev, test
 
 
+def _split_facts(data: DataConfig) -> dict[str, Any]:
+    """What decides who falls into which part; nothing where the recipe gives the parts."""
+    if not data.sources:
+        return {}
+    return data.split.model_dump(mode="json", exclude_none=True)
+
+
 def _with_card(
     train: Sequence[Example], dev: Sequence[Example], test: Sequence[Example], known: dict[str, Any]
 ) -> Dataset:
@@ -214,7 +263,7 @@ def _with_card(
     by_prompt = cards.prompts_of(everything)
     card: dict[str, Any] = {
         "schema_version": cards.SCHEMA_VERSION,
-        **{key: known[key] for key in ("sources", "columns", "steps") if key in known},
+        **{key: known[key] for key in ("sources", "templates", "columns", "steps") if key in known},
         "duplicates": cards.duplicates(by_prompt),
         "conflicts": cards.conflicts(by_prompt),
         "leaks": cards.leaks(parts),

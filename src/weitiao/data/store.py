@@ -1,4 +1,4 @@
-"""Data sets in a folder: train.jsonl, dev.jsonl, test.jsonl and card.json.
+"""Data sets in a folder: train.jsonl, dev.jsonl, test.jsonl, card.json and card.html (the card as a page).
 
 One example a line: ``{"id", "messages": [{"role", "content", "train"}], "group", "origin", "meta"}``, with
 ``tool_calls`` in a message that calls functions and ``tools`` where there are some. The card is written last, so
@@ -15,6 +15,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from weitiao.data.card_page import PAGE, card_page
 from weitiao.data.problems import Problems
 from weitiao.data.split import PARTS
 from weitiao.errors import DataError
@@ -109,6 +110,7 @@ def save(dataset: Dataset, folder: Path) -> None:
     for name in PARTS:
         examples: Iterable[Example] = getattr(dataset, name)
         _write(folder / f"{name}.jsonl", (_line(example_dict(example)) for example in examples))
+    _write(folder / PAGE, [card_page(dataset.card, title=f"Data card: {folder.resolve().name}")])
     _write(folder / CARD, [json.dumps(dict(dataset.card), ensure_ascii=False, indent=2) + "\n"])
 
 

@@ -54,7 +54,7 @@ def _finalize(value: Any) -> Any:
     return value if isinstance(value, jinja2.Undefined) else to_text(value)
 
 
-_ENVIRONMENT = ImmutableSandboxedEnvironment(
+ENVIRONMENT = ImmutableSandboxedEnvironment(
     undefined=jinja2.StrictUndefined, finalize=_finalize, keep_trailing_newline=True, autoescape=False
 )
 
@@ -110,14 +110,14 @@ def compile_expression(
 
 def _compile_template(spec: str, name: str, columns: Sequence[str]) -> Callable[[Fields], str]:
     try:
-        names = meta.find_undeclared_variables(_ENVIRONMENT.parse(spec))
-        template = _ENVIRONMENT.from_string(spec)
+        names = meta.find_undeclared_variables(ENVIRONMENT.parse(spec))
+        template = ENVIRONMENT.from_string(spec)
     except jinja2.TemplateError as error:
         line = getattr(error, "lineno", 1)
         raise FieldError(
             f"{name}: the template does not parse: {error} (line {line} of {_short(spec)})", in_every_row=True
         ) from error
-    asked = sorted(names - set(_ENVIRONMENT.globals) - {"row"})
+    asked = sorted(names - set(ENVIRONMENT.globals) - {"row"})
 
     def render(fields: Fields) -> str:
         values = {key: _printable(value) for key, value in fields.items()}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -11,6 +12,7 @@ import torch
 from weitiao.chat import Absorbed, ChatFormat, common_beginning, make_format
 from weitiao.config import BaseConfig, FullConfig, InitAdapter, InitText, PrefixConfig, Recipe
 from weitiao.data import make_fitter, prepare
+from weitiao.data.templates import resolve_templates
 from weitiao.errors import ConfigError, DataError, ModelError, collect
 from weitiao.models.load import EMBEDDED, Base, has_bfloat16, load_base
 from weitiao.pipeline.converting import Source, read_adapter
@@ -28,7 +30,7 @@ from weitiao.tuning.prefix import (
 )
 from weitiao.tuning.tuned import Tuned
 from weitiao.tuning.tuned import prepare as prepare_model
-from weitiao.types import Dataset, Rendered
+from weitiao.types import Dataset, Example, Rendered
 
 _DEFAULT_LENGTH = 64  # of a prefix that starts from no text
 
@@ -94,11 +96,25 @@ def open_recipe(resolved: Resolved[Recipe]) -> Opened:
     room = _room(recipe, base, whole)
     fitter = make_fitter(lambda example: len(whole.render(example)), room, recipe.data.truncate)
     dataset = prepare(recipe, root=resolved.root, fitter=fitter)
+    # What the run stores needs no prompt library: references to templates are written out.
+    recipe = recipe.model_copy(update={"data": resolve_templates(recipe.data, resolved.root)})
     start = _start(recipe, whole, dataset, earlier)
     format = Absorbed(whole, start.absorbed) if start is not None and start.absorbed else whole
     opened = Opened(recipe, base, whole, format, dataset, start, earlier)
     _check_room(opened)
     return opened
+
+
+def token_counter(resolved: Resolved[Recipe]) -> tuple[Callable[[Example], int], int]:
+    """Tokens of a rendered sample as the recipe's base counts them, and the most that one may have.
+
+    Raises:
+        WeitiaoError: The base cannot be loaded, or the format does not fit it.
+    """
+    recipe, _ = _with_earlier(resolved)
+    base = load_base(_located(recipe, resolved.root), dtype=compute_dtype(recipe))
+    whole = make_format(recipe.format, base.tokenizer)
+    return (lambda example: len(whole.render(example))), _room(recipe, base, whole)
 
 
 def _with_earlier(resolved: Resolved[Recipe]) -> tuple[Recipe, Source | None]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -137,14 +138,14 @@ class Session:
         """
         keys = [request.key(self.generator.name) for request in requests]
         by_key = dict(zip(keys, requests, strict=True))
-        counts = {key: keys.count(key) for key in by_key} if len(by_key) < len(keys) else {}
+        counts = Counter(keys)
         replies: dict[str, Reply] = {}
         errors: list[Exception] = []
         jobs = iter(by_key.items())
 
         async def work() -> None:
             for key, request in jobs:
-                if self.stopped or errors:
+                if errors:
                     return
                 try:
                     replies[key] = await self._ask(key, request)
@@ -152,7 +153,7 @@ class Session:
                     errors.append(error)  # the others finish what is on its way: it is paid for
                     return
                 if progress is not None and replies[key] is not None:
-                    progress(counts.get(key, 1))
+                    progress(counts[key])
 
         async with asyncio.TaskGroup() as group:
             for _ in range(min(self.policy.concurrency, len(by_key))):
@@ -166,7 +167,7 @@ class Session:
         if stored is not None:
             self.tally.cached += 1
             self.tally.saved += self.prices.cost(stored.usage) if stored.usage else 0.0
-            return stored
+            return stored  # also when nothing more is sent
         reason = ""
         for attempt in range(self.policy.retries + 1):
             if not await self._may_send(request):
@@ -175,12 +176,12 @@ class Session:
             try:
                 answer = await self._attempt(key, request)
             except Refused as refusal:
-                return self._failed(str(refusal))
+                return self._failed(str(refusal), may_pass=self.tally.answered > 0)
             except TryAgain as problem:
                 reason = problem.reason
                 wait_s = self._wait(attempt, problem)
                 if wait_s is None:
-                    return self._failed(f"{reason}; asked to wait {problem.wait_s:,.0f} s", is_final=True)
+                    return self._failed(f"{reason}; asked to wait {problem.wait_s:,.0f} s", is_last=True)
                 if attempt < self.policy.retries:
                     await asyncio.sleep(wait_s)
             else:
@@ -190,12 +191,18 @@ class Session:
 
     async def _may_send(self, request: ChatRequest) -> bool:
         """Wait until the server wants to hear of us and there is money; False when the run is to stop."""
-        while (left := self._not_before - time.monotonic()) > 0 and not self.stopped:
-            await asyncio.sleep(left)
-        if not self.stopped and not await self.budget.reserve(self.prices.bound(request)):
+        most = self.prices.bound(request)
+        if self.stopped or not await self.budget.reserve(most):
             self.stopped = self.stopped or "budget"
             return False
+        while (left := self._not_before - time.monotonic()) > 0 and not self.stopped:
+            try:
+                await asyncio.sleep(left)
+            except asyncio.CancelledError:
+                self.budget.settle(most, 0.0)
+                raise
         if self.stopped:  # somebody else found out while this one waited
+            self.budget.settle(most, 0.0)
             return False
         return True
 
@@ -245,10 +252,11 @@ class Session:
         self._not_before = max(self._not_before, time.monotonic() + problem.wait_s)
         return problem.wait_s
 
-    def _failed(self, reason: str, *, is_final: bool = False) -> Failure:
+    def _failed(self, reason: str, *, is_last: bool = False, may_pass: bool = False) -> Failure:
+        """Give a request up; ``may_pass``: others before it were answered, so it is this one alone."""
         self.tally.failed += 1
-        self._in_a_row += 1
+        self._in_a_row += not may_pass
         self.last_failure = reason
-        if is_final or self._in_a_row >= _FAILURES_IN_A_ROW:
+        if is_last or self._in_a_row >= _FAILURES_IN_A_ROW:
             self.stopped = self.stopped or "failures"
         return Failure(reason)

@@ -87,6 +87,7 @@ class Ledger:
         self.path = path
         self.spent = 0.0
         self._number = 0
+        self._has_cost = False
         if path.exists():
             if not resume:
                 raise ConfigError(
@@ -121,6 +122,7 @@ class Ledger:
                 unsettled.pop(int(entry["settled"]), None)
                 self.spent += float(entry["cost"])
         self.spent += sum(unsettled.values())
+        self._has_cost = self.spent > 0
 
     def sent(self, most: float) -> int:
         """Note a request that goes out; returns its number."""
@@ -130,6 +132,7 @@ class Ledger:
 
     def settled(self, number: int, cost: float) -> None:
         """Note what a request did cost."""
+        self._has_cost = self._has_cost or cost > 0
         self._write({"settled": number, "cost": cost})
 
     def _write(self, entry: dict[str, Any]) -> None:
@@ -140,10 +143,10 @@ class Ledger:
             raise _unwritable(self.path, error) from error
 
     def close(self, *, finished: bool) -> None:
-        """Close the file; a finished job needs none."""
+        """Close the file; a finished job needs none, nor does one that has not spent anything."""
         with contextlib.suppress(OSError):
             self._file.close()
-        if finished:
+        if finished or not self._has_cost:
             with contextlib.suppress(OSError):
                 os.unlink(self.path)
 

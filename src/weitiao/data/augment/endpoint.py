@@ -84,7 +84,11 @@ class Endpoint:
             raise TryAgain(f"no connection: {self._clean(str(error)) or type(error).__name__}") from error
         except httpx.HTTPError as error:
             # Sent, but the answer did not come or broke off: it may well be on the bill.
-            what = "no answer in time" if isinstance(error, httpx.TimeoutException) else "the connection broke off"
+            what = (
+                "no answer in time"
+                if isinstance(error, httpx.TimeoutException)
+                else "the connection broke off"
+            )
             raise TryAgain(what, is_charged=True) from error
         if status != 200:
             raise self._refusal(status, headers, payload)

@@ -53,7 +53,9 @@ class Local:
         try:
             texts = list(self._answer([request.messages for request, _ in now])) if now else []
             if len(texts) != len(now):
-                raise ValueError(f"the generator was given {len(now)} prompts and returned {len(texts)} texts")
+                raise ValueError(
+                    f"the generator was given {len(now)} prompts and returned {len(texts)} texts"
+                )
         except Exception as error:
             for _, future in now:
                 if not future.done():

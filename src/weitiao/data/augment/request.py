@@ -72,7 +72,9 @@ class Answer:
 
     def as_dict(self) -> dict[str, Any]:
         """The stored form."""
-        usage = None if self.usage is None else {"prompt": self.usage.prompt, "completion": self.usage.completion}
+        usage = (
+            None if self.usage is None else {"prompt": self.usage.prompt, "completion": self.usage.completion}
+        )
         return {"text": self.text, "usage": usage, "is_whole": self.is_whole}
 
     @classmethod
@@ -82,7 +84,9 @@ class Answer:
         text, is_whole = stored["text"], stored["is_whole"]
         if not isinstance(text, str) or not isinstance(is_whole, bool):
             raise TypeError("no stored answer")
-        return cls(text, None if usage is None else Usage(int(usage["prompt"]), int(usage["completion"])), is_whole)
+        return cls(
+            text, None if usage is None else Usage(int(usage["prompt"]), int(usage["completion"])), is_whole
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,7 +53,7 @@ CATALOGUE: dict[str, Entry] = {
     "template_contradiction": Entry(
         "With names, years and numbers taken out, prompts of one template have different answers: the labelling "
         "is inconsistent.",
-        "data.fix.template_contradictions: majority, or mend the minority rows",
+        "mend the minority rows",
     ),
     "value_contradiction": Entry(
         "Rows that agree in this column differ in their answer.",
@@ -80,8 +80,12 @@ CATALOGUE: dict[str, Entry] = {
         "data.fix.endings: strip",
     ),
     "error_target": Entry(
-        "The target is an error message or a refusal of the tool that made it: the model learns to say it.",
+        "The target is an error message of the tool that made it: the model learns to say it.",
         "data.fix.error_targets: drop",
+    ),
+    "refusal": Entry(
+        "The target begins with a refusal: right where nothing can be said, else its writer gave up.",
+        "look at them; delete those that give up on a question that has an answer",
     ),
     "empty": Entry(
         "An empty field gives the model nothing to read or to learn.",
@@ -204,7 +208,7 @@ CATALOGUE: dict[str, Entry] = {
         "computed for every row, in training and in serving.",
         "use the re-ordered template below",
     ),
-    "sql_syntax": Entry("The target does not parse as SQL.", "mend the statement, data.fix.sql: drop"),
+    "sql_syntax": Entry("The target does not parse as SQL.", "mend the statement"),
     "sql_schema": Entry(
         "The statement names a table or column that the database does not have.", "mend the statement"
     ),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
@@ -12,6 +13,11 @@ Severity = Literal["serious", "warning", "note"]
 SEVERITIES: tuple[Severity, ...] = get_args(Severity)
 _SHORT = 160
 NUM_EXAMPLES = 20
+_VERBS = {"are": "is", "have": "has", "do": "does"}
+_ONE = re.compile(
+    r"(?<![\d,.])(1 [\w-]+(?: of [\d,]+(?: \w+)?)? )"
+    r"(are|have|do|hold|repeat|end|differ|stand|fail|return|begin|continue|name)\b"
+)
 
 
 @dataclass(frozen=True)
@@ -76,12 +82,17 @@ def found(
     return Finding(
         code,
         severity,
-        title,
+        _agreeing(title),
         len(listed) if count is None else count,
         listed,
         numbers,
         tuple(examples[:NUM_EXAMPLES]),
     )
+
+
+def _agreeing(title: str) -> str:
+    """``1 rows have`` of a counted noun as ``1 row has``."""
+    return _ONE.sub(lambda hit: f"{hit[1]}{_VERBS.get(hit[2]) or hit[2] + 's'}", title)
 
 
 def short(text: str) -> str:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from weitiao.data.card import said
-from weitiao.data.check.text import common_segments, core
+from weitiao.data.check.text import common_segments, core, variable_parts
 from weitiao.data.mask import Vocabulary
 from weitiao.data.template import to_text
 from weitiao.types import Example, Message, Record
@@ -108,7 +108,6 @@ class Material:
         wholes: Dialogues of rows that hold several turns.
         options: What else may be used.
         unreadable: Rows that could not be made into samples, with the reason.
-        prompt_template: The recipe's prompt where it is a template.
     """
 
     records: tuple[tuple[Record, str], ...]
@@ -116,7 +115,6 @@ class Material:
     wholes: tuple[Whole, ...] = ()
     options: Options = field(default_factory=Options)
     unreadable: tuple[tuple[str, str], ...] = ()
-    prompt_template: str | None = None
 
     @cached_property
     def common(self) -> frozenset[str]:
@@ -137,6 +135,35 @@ class Material:
             for name, value in record.fields.items():
                 found.setdefault(name, []).append((where, value))
         return {name: tuple(values) for name, values in found.items()}
+
+    @cached_property
+    def answer_columns(self) -> frozenset[str]:
+        """Columns that hold the reply itself."""
+        replies = [case for case in self.cases if case.said]
+        return frozenset(
+            name
+            for name in self.columns
+            if replies and sum(to_text(c.fields.get(name)) == c.said for c in replies) >= 0.9 * len(replies)
+        )
+
+    @cached_property
+    def prompt_fields(self) -> Mapping[str, tuple[str, ...]]:
+        """Variable parts of the prompts by the fixed text in front of them, where there are several."""
+        named = [variable_parts(case.prompt, self.common) for case in self.cases]
+        counts = Counter(name for parts in named for name in parts)
+        names = [name for name, n in counts.items() if n >= 0.9 * len(self.cases)]
+        if len(names) < 2:
+            return {}
+        return {name: tuple(parts.get(name, "") for parts in named) for name in names}
+
+    @cached_property
+    def question(self) -> tuple[str, tuple[str, ...]] | None:
+        """Name and texts of the part of the prompts that differs most; None where there is one part only."""
+        fields = self.prompt_fields
+        if not fields:
+            return None
+        name = max(fields, key=lambda name: len(set(fields[name])))
+        return f"what follows {name!r}", fields[name]
 
     @cached_property
     def labels(self) -> Counter[str] | None:

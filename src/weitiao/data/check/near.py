@@ -58,7 +58,8 @@ def _join_long(texts: Sequence[str], parent: list[int]) -> None:
     )
     numbers = {number: numbers_of(text) for number, text in distinct}
     for (number, text), minhash in zip(distinct, minhashes, strict=True):
-        for other in sorted(index.query(minhash))[:_MAX_BUCKET]:
+        candidates: list[int] = [int(str(key)) for key in index.query(minhash)]
+        for other in sorted(candidates)[:_MAX_BUCKET]:
             alike = numbers[number] == numbers[other]
             if alike and fuzz.ratio(text, folded[other], score_cutoff=_RATIO * 100):
                 _join(parent, number, other)

@@ -15,11 +15,13 @@ _COMMON_SHARE = 0.3
 _MIN_ROWS = 8
 _NUMBER = re.compile(r"\d+(?:\.\d+)?")
 _PUNCTUATION = re.compile(r"[\W_]+")
-# Words that change nothing in what is asked; longest first within a beginning.
-_POLITE = re.compile(
-    "我想知道|我想了解|我想问|想知道|想了解|请告诉我|告诉我|麻烦您|麻烦|帮我|请帮|请你|请您|能否|能不能|可以|一下|请问|请"
-    "|你好|您好|谢谢|是什么|是多少|为多少|有多少|是几|什么|多少|[的了吗呢啊呀吧嘛为是]"
+# Words that change nothing in what is asked.
+_COURTESY = re.findall(
+    r"\S+",
+    """我想知道 我想了解 我想问 我想查 想知道 想了解 请告诉我 告诉我 麻烦您 麻烦 请帮我 请帮忙 帮我 请你 请您 请给我 给我
+    能否 能不能 可以 一下 请问 请 你好 您好 谢谢 是什么 是多少 为多少 有多少 是几 什么 多少 的 了 吗 呢 啊 呀 吧 嘛 为 是""",
 )
+_POLITE = re.compile("|".join(sorted(_COURTESY, key=len, reverse=True)))
 _POLITE_EN = re.compile(
     r"\b(?:please|could you|can you|would you|tell me|i want to know|i would like to know|thanks|thank you|the|a|an)\b"
 )
@@ -59,9 +61,8 @@ def normal_number(number: str) -> str:
 
 def mask(text: str, vocabulary: Vocabulary | None) -> str:
     """A text as a template: terms, company names and capitalised names become ``*``, numbers ``#``."""
-    masked = unicodedata.normalize("NFKC", text)
-    if vocabulary is not None:
-        masked = vocabulary.mask(masked)
+    masked = text if vocabulary is None else vocabulary.mask(text)
+    masked = unicodedata.normalize("NFKC", masked)
     masked = _COMPANY.sub("*", masked)
     masked = _NAMES_EN.sub("*", masked)
     return re.sub(r"\*+", "*", " ".join(_NUMBER.sub("#", masked).split()))
@@ -89,6 +90,18 @@ def core(text: str, common: frozenset[str]) -> str:
     if not common:
         return text.strip()
     return "\n".join(piece for piece in segments(text) if piece not in common) or text.strip()
+
+
+def variable_parts(text: str, common: frozenset[str]) -> dict[str, str]:
+    """What stands between common segments, by the segment in front of it."""
+    parts: dict[str, str] = {}
+    name = ""
+    for piece in segments(text):
+        if piece in common:
+            name = piece
+        else:
+            parts[name] = f"{parts[name]}\n{piece}" if name in parts else piece
+    return parts
 
 
 def is_han(text: str) -> bool:

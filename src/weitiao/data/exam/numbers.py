@@ -14,6 +14,7 @@ _START = re.compile(
     r"|(?P<bare>(?<![0-9０-９.．])(?P<number>[0-9０-９]{1,3})(?P<stop>[ \t\u3000]*[.．、:：)）﹒](?![0-9０-９]))?)"
 )
 _MISSING = 4.0  # what a number costs that is not found
+_Path = tuple[float, int | None, tuple["Start | None", ...]]  # score, end of the last number, choices
 _OPTIONS = 3.0  # what options between one beginning and the next are worth
 
 
@@ -116,9 +117,9 @@ def _chain(
     for start in found:
         if start.number in wanted:
             wanted[start.number].append(start)
-    paths: list[tuple[float, int | None, tuple[Start | None, ...]]] = [(0.0, None, ())]
+    paths: list[_Path] = [(0.0, None, ())]
     for number in numbers:
-        fresh = [(score - _MISSING, last, (*chosen, None)) for score, last, chosen in paths]
+        fresh: list[_Path] = [(score - _MISSING, last, (*chosen, None)) for score, last, chosen in paths]
         for start in wanted[number]:
             reach = [
                 (score + _between(marks, last, start.start), chosen)

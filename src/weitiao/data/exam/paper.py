@@ -195,7 +195,7 @@ def _blocks(
     return blocks, problems, notes
 
 
-def _cut(text: str, placed: Sequence[tuple[int, Start]], letters: Mapping[int | None, str]) -> list[_Block]:
+def _cut(text: str, placed: Sequence[tuple[int, Start]], letters: Mapping[int, str]) -> list[_Block]:
     blocks = []
     ends = [*(start.start for _, start in placed), len(text)][1:]
     for (number, start), end in zip(placed, ends, strict=True):

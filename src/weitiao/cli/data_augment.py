@@ -1,0 +1,218 @@
+"""``weitiao data augment``: new rows written by a model behind an endpoint."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from weitiao.cli import shell
+from weitiao.errors import ConfigError, collect
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from weitiao.config.augment import AugmentConfig
+    from weitiao.data.augment.engine import Progress
+
+_PLACES = {
+    "endpoint.url": "--endpoint",
+    "endpoint.timeout_s": "--timeout",
+    "filter.verify": "--verify",
+    "filter.names": "--names",
+}
+
+
+def augment(
+    context: typer.Context,
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="json, jsonl, csv, tsv, xlsx or parquet.")],
+    endpoint: Annotated[
+        str,
+        typer.Option(
+            "--endpoint", metavar="URL", help="OpenAI-compatible, for instance http://localhost:8000/v1."
+        ),
+    ],
+    model: Annotated[str, typer.Option("--model", metavar="NAME", help="Name of the model there.")],
+    output: Annotated[
+        Path, typer.Option("--output", metavar="FILE", help="A jsonl file: the rows, then the new ones.")
+    ],
+    column: Annotated[str, typer.Option("--column", help="Column with the text.")] = "prompt",
+    label: Annotated[
+        str | None,
+        typer.Option("--label", metavar="COLUMN", help="Column with the label or answer; it stays."),
+    ] = None,
+    keep: Annotated[
+        str, typer.Option("--keep", metavar="COLUMNS", help="Columns (comma) whose values stay in the text.")
+    ] = "",
+    kinds: Annotated[
+        str,
+        typer.Option("--kinds", help="Of paraphrase, terms, tone, order, expand (comma); they take turns."),
+    ] = "paraphrase",
+    per_row: Annotated[
+        int, typer.Option("--per-row", metavar="N", help="New texts for each row, over all kinds.")
+    ] = 1,
+    target_per_class: Annotated[
+        int | None,
+        typer.Option(
+            "--target-per-class", metavar="N", help="Instead: fill every class of --label up to N rows."
+        ),
+    ] = None,
+    budget: Annotated[
+        float | None, typer.Option("--budget", metavar="MONEY", help="Never spend more; needs the prices.")
+    ] = None,
+    price_in: Annotated[
+        float | None, typer.Option("--price-in", metavar="MONEY", help="Price of a million prompt tokens.")
+    ] = None,
+    price_out: Annotated[
+        float | None, typer.Option("--price-out", metavar="MONEY", help="Price of a million answer tokens.")
+    ] = None,
+    api_key_env: Annotated[
+        str | None,
+        typer.Option(
+            "--api-key-env", metavar="NAME", help="Environment variable of the key. Default: OPENAI_API_KEY."
+        ),
+    ] = None,
+    concurrency: Annotated[int, typer.Option("--concurrency", metavar="N", help="Requests at a time.")] = 4,
+    temperature: Annotated[float, typer.Option("--temperature", metavar="T", help="Of the sampling.")] = 0.9,
+    max_tokens: Annotated[
+        int, typer.Option("--max-tokens", metavar="N", help="Longest answer in tokens.")
+    ] = 1024,
+    timeout: Annotated[
+        float, typer.Option("--timeout", metavar="SECONDS", help="Longest wait for an answer.")
+    ] = 60.0,
+    retries: Annotated[
+        int, typer.Option("--retries", metavar="N", help="Further tries of a failed request.")
+    ] = 5,
+    rounds: Annotated[
+        int, typer.Option("--rounds", metavar="N", help="How often rows that miss texts are asked for.")
+    ] = 2,
+    names: Annotated[
+        str | None, typer.Option("--names", metavar="FILE", help="Names that must stay, one a line.")
+    ] = None,
+    glossary: Annotated[
+        str | None,
+        typer.Option("--glossary", metavar="FILE", help="YAML, term: [other terms], for the kind terms."),
+    ] = None,
+    verify: Annotated[
+        bool,
+        typer.Option(
+            "--verify", help="Ask the model for the label of each new text; drop those that differ."
+        ),
+    ] = False,
+    language: Annotated[
+        str, typer.Option("--language", help="Of the instructions: auto, zh or en.")
+    ] = "auto",
+    cache: Annotated[
+        str | None,
+        typer.Option("--cache", metavar="DIR", help="Answers on disk. Default: ~/.cache/weitiao/augment."),
+    ] = None,
+    sheet: Annotated[
+        str | None, typer.Option("--sheet", help="Sheet of an xlsx file. Default: the first.")
+    ] = None,
+    limit: Annotated[
+        int | None, typer.Option("--limit", metavar="N", help="Use the first N rows only.")
+    ] = None,
+    seed: Annotated[int, typer.Option("--seed", help="Of the choice of kinds, tones and models.")] = 7,
+    new_only: Annotated[bool, typer.Option("--new-only", help="Write the new rows alone.")] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with a run that was interrupted.")] = False,
+) -> None:
+    """Write new rows with a model: other wordings of each text, or new texts of a class.
+
+    Numbers, names, language and label stay, near-duplicates and answers off the task are dropped. Answers are kept on
+    disk, so a second run costs nothing.
+    """
+    from weitiao.config import Source
+    from weitiao.data.augment import augment_file, summary_of
+
+    config = _config(
+        endpoint={
+            "url": endpoint,
+            "model": model,
+            "api_key_env": api_key_env,
+            "temperature": temperature,
+            "max_tokens": max_tokens,
+            "timeout_s": timeout,
+            "retries": retries,
+            "concurrency": concurrency,
+            "price_in": price_in,
+            "price_out": price_out,
+        },
+        kinds=_list(kinds),
+        per_row=per_row,
+        target_per_class=target_per_class,
+        column=column,
+        label=label,
+        keep=_list(keep),
+        glossary=glossary,
+        language=language,
+        budget=budget,
+        rounds=rounds,
+        seed=seed,
+        cache=cache,
+        filter={"names": names, "verify": verify},
+    )
+    if limit is not None and limit < 1:
+        raise ConfigError(f"--limit: expected 1 or more, got {limit}", remedy="leave it out to use all rows")
+    here = shell.of(context)
+    words = [word for word in sys.argv[1:] if word != "--resume"]
+    here.resume = shlex.join(["weitiao", *words, "--resume"])
+    source = Source(file=str(file), sheet=sheet, limit=limit)
+    with _bar(here.progress()) as progress:
+        report = augment_file(source, output, config, resume=resume, new_only=new_only, progress=progress)
+    shell.output().print(f"{output}\n{summary_of(report)}", soft_wrap=True, highlight=False, markup=False)
+
+
+def _list(text: str) -> tuple[str, ...]:
+    return tuple(part for part in map(str.strip, text.split(",")) if part)
+
+
+def _config(**settings: Any) -> AugmentConfig:
+    """The settings, with what is wrong about them in the words of the command line."""
+    from pydantic import ValidationError
+
+    from weitiao.config.augment import AugmentConfig
+
+    try:
+        return AugmentConfig.model_validate(settings)
+    except ValidationError as error:
+        problems = []
+        for fault in error.errors(include_url=False):
+            path = ".".join(str(part) for part in fault["loc"])
+            name = _PLACES.get(path) or "--" + path.split(".")[-1 if path.startswith("endpoint.") else 0]
+            said = fault["msg"].removeprefix("Value error, ")
+            problems.append(f"{name.replace('_', '-')}: {said}" if path not in ("", "endpoint") else said)
+        raise ConfigError(
+            problems[0]
+            if len(problems) == 1
+            else collect(problems, what=f"{len(problems)} options are wrong"),
+            remedy="see `weitiao data augment --help`",
+        ) from None
+
+
+class _Requests:
+    """The bar of the requests; their number grows with the rounds."""
+
+    def __init__(self, bar: Any) -> None:
+        self.bar, self.total = bar, 0
+        self.task = bar.add_task("asking", total=None)
+
+    def expect(self, requests: int) -> None:
+        self.total += requests
+        self.bar.update(self.task, total=self.total)
+
+    def done(self, requests: int) -> None:
+        self.bar.update(self.task, advance=requests)
+
+
+@contextmanager
+def _bar(console: Console) -> Iterator[Progress]:
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("asking"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console) as bar:
+        yield _Requests(bar)

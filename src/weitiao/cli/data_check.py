@@ -1,0 +1,169 @@
+"""``weitiao data check``: what is wrong with the data of a recipe, or with bare files."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from weitiao.cli import shell
+from weitiao.cli.options import Sets
+from weitiao.errors import ConfigError
+
+if TYPE_CHECKING:
+    from weitiao.data.check import Finding, Material, Options
+
+_COLOURS = {"serious": "bold red", "warning": "yellow", "note": "blue"}
+_RECIPES = (".yaml", ".yml")
+
+
+def check(
+    context: typer.Context,
+    files: Annotated[
+        list[str], typer.Argument(metavar="RECIPE | FILE...", help="A recipe (YAML), or files of records.")
+    ],
+    prompt: Annotated[str | None, typer.Option("--prompt", help="Of bare files: column or template.")] = None,
+    response: Annotated[
+        str | None, typer.Option("--response", help="Of bare files: column or template.")
+    ] = None,
+    against: Annotated[
+        list[str] | None,
+        typer.Option("--against", metavar="FILE", help="A file whose prompts may not stand in the others."),
+    ] = None,
+    entities: Annotated[
+        Path | None,
+        typer.Option("--entities", metavar="FILE", help="Names to take out of templates, one a line."),
+    ] = None,
+    vocabulary: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--vocabulary", metavar="SLOT=FILE", help="Allowed values of a slot or column, one a line."
+        ),
+    ] = None,
+    database: Annotated[
+        Path | None,
+        typer.Option("--database", metavar="FILE", help="SQLite file that SQL targets are run on."),
+    ] = None,
+    tokens: Annotated[
+        bool, typer.Option("--tokens", help="Count the tokens of samples with the recipe's base (loads it).")
+    ] = False,
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="DIR", help="Folder for check.json and check.html.")
+    ] = None,
+    strict: Annotated[bool, typer.Option("--strict", help="Exit code 1 when something is serious.")] = False,
+    sets: Sets = None,
+) -> None:
+    """Find duplicates, contradictions, leaks, typos, give-away features and more; nothing is changed."""
+    from weitiao.data.check import Options
+    from weitiao.data.check.page import render
+    from weitiao.data.check.writing import report_of, write
+    from weitiao.data.mask import read_vocabulary
+
+    here = Path()
+    options = Options(
+        entities=None if entities is None else read_vocabulary(str(entities), root=here),
+        vocabularies=_vocabularies(vocabulary or ()),
+        database=database,
+    )
+    if Path(files[0]).suffix.lower() in _RECIPES:
+        _only_with_files(files, prompt, response)
+        material = _of_recipe(Path(files[0]), sets or (), against or (), options, tokens=tokens)
+    else:
+        _only_with_recipe(sets, tokens)
+        from weitiao.data.check import material_of_files
+
+        material = material_of_files(
+            files, root=here, prompt=prompt, response=response, against=against or (), options=options
+        )
+    findings = _run(context, material)
+    report = report_of(material, findings)
+    _show(report["rows"], report["samples"], findings)
+    if out is not None:
+        written, page = write(report, render(report, title=f"Check of {', '.join(files)}"), out)
+        shell.output().print(f"-> {written}, {page}", soft_wrap=True, highlight=False)
+    if strict and report["severities"]["serious"]:
+        raise typer.Exit(1)
+
+
+def _of_recipe(
+    path: Path, sets: Sequence[str], against: Sequence[str], options: Options, *, tokens: bool
+) -> Material:
+    import dataclasses
+
+    from weitiao.data.check import material_of
+    from weitiao.recipe import load_recipe
+
+    resolved = load_recipe(path, tuple(sets))
+    if tokens:
+        from weitiao.pipeline.opening import token_counter
+
+        count, limit = token_counter(resolved)
+        options = dataclasses.replace(options, count_tokens=count, max_length=limit)
+    extra = [str(Path(file).resolve()) for file in against]
+    return material_of(resolved.value.data, root=resolved.root, options=options, extra=extra)
+
+
+def _vocabularies(given: Sequence[str]) -> dict[str, frozenset[str]]:
+    result: dict[str, frozenset[str]] = {}
+    for entry in given:
+        slot, equals, file = entry.partition("=")
+        path = Path(file).expanduser()
+        if not equals or not slot or not path.is_file():
+            raise ConfigError(
+                f"--vocabulary {entry}: expected SLOT=FILE with a text file of one value a line",
+                remedy="for instance --vocabulary facilities=facilities.txt",
+            )
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
+        result[slot] = frozenset(line.strip() for line in lines if line.strip())
+    return result
+
+
+def _only_with_files(files: Sequence[str], prompt: str | None, response: str | None) -> None:
+    if len(files) > 1 or prompt is not None or response is not None:
+        raise ConfigError(
+            "a recipe is checked alone: it says itself what its files, prompt and response are",
+            remedy="leave out the other files, --prompt and --response; use --set to change values",
+        )
+
+
+def _only_with_recipe(sets: Sequence[str] | None, tokens: bool) -> None:
+    if sets or tokens:
+        raise ConfigError(
+            "--set and --tokens need a recipe, only files were given", remedy="name a recipe (.yaml)"
+        )
+
+
+def _run(context: typer.Context, material: Material) -> tuple[Finding, ...]:
+    from rich.progress import Progress
+
+    from weitiao.data.check import check as run_checks
+
+    with Progress(console=shell.of(context).progress(), transient=True) as bar:
+        task = bar.add_task("checking", total=None)
+        return run_checks(
+            material,
+            progress=lambda name, number, total: bar.update(
+                task, description=name, completed=number, total=total
+            ),
+        )
+
+
+def _show(rows: int, samples: int, findings: Sequence[Finding]) -> None:
+    console = shell.output()
+    console.print(f"{rows:,} rows, {samples:,} samples", highlight=False)
+    if not samples:
+        console.print("no samples: say what prompt and response are (--prompt, --response) for more checks")
+    for finding in findings:
+        console.print(f"{finding.severity:8}", style=_COLOURS[finding.severity], end="")
+        console.print(f" {finding.code}: {finding.title}", markup=False, highlight=False, soft_wrap=True)
+        if finding.severity != "note":
+            where = ", ".join(finding.rows[:3]) + (", ..." if len(finding.rows) > 3 else "")
+            if where:
+                console.print(f"         {where}", markup=False, highlight=False, soft_wrap=True, style="dim")
+            console.print(f"         -> {finding.fix}", markup=False, highlight=False, soft_wrap=True)
+            if finding.code == "prompt_sharing":
+                console.print(finding.examples[0]["template"], markup=False, highlight=False, soft_wrap=True)
+    counts = {severity: sum(f.severity == severity for f in findings) for severity in _COLOURS}
+    console.print(", ".join(f"{n} {severity}" for severity, n in counts.items()), highlight=False)

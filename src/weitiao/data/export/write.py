@@ -1,0 +1,231 @@
+"""An export folder: one file a part, ``export.json`` (what came of each row), ``read_back.yaml`` (to read it back)."""
+
+from __future__ import annotations
+
+import csv
+import json
+import shutil
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from weitiao.data.export import folders
+from weitiao.data.export.dialogues import Turns, as_turns, merged, rounds, with_system_in_prompt
+from weitiao.data.export.formats import FORMATS, Format, Row, Unsayable, alpaca_row
+from weitiao.data.problems import nearest
+from weitiao.data.split import PARTS
+from weitiao.data.store import dataset_hash
+from weitiao.errors import DataError, collect
+from weitiao.types import Dataset, Example
+
+REPORT = "export.json"
+SECTION = "read_back.yaml"
+SCHEMA_VERSION = 1
+_NUM_EXAMPLES = 20
+
+
+@dataclass(frozen=True)
+class Exported:
+    """What came of one export.
+
+    Attributes:
+        folder: Where it is.
+        report: The content of ``export.json``.
+    """
+
+    folder: Path
+    report: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class _Part:
+    """Rows of one part and its account."""
+
+    name: str
+    rows: tuple[Row, ...]
+    account: Mapping[str, Any]
+    problems: tuple[str, ...]
+
+
+def export(
+    dataset: Dataset,
+    to: str,
+    folder: Path,
+    *,
+    skip: bool = False,
+    system_in_prompt: bool = False,
+    name: str = "weitiao",
+    progress: Callable[[str, int], None] | None = None,
+) -> Exported:
+    """Write a data set in the format of another tool.
+
+    Args:
+        dataset: What to write.
+        to: A key of `FORMATS`.
+        folder: New, empty, or an earlier export, which is replaced; it appears whole or not at all.
+        skip: Leave out (and count) what the format cannot hold, instead of refusing.
+        system_in_prompt: Formats without system messages: put them in front of the first question.
+        name: Of the data set, where the format has names (LLaMA-Factory).
+        progress: Is told the part and how many rows of it are written.
+
+    Raises:
+        DataError: Unknown format; a folder with other files; rows that the format cannot hold, all of them.
+    """
+    if to not in FORMATS:
+        raise DataError(f"unknown format {to!r}{nearest(to, FORMATS)}", remedy=f"one of {', '.join(FORMATS)}")
+    _check_folder(folder)
+    chosen = FORMATS[to]
+    if to == "llama-factory" and _is_plain(dataset):
+        chosen = replace(chosen, row=alpaca_row)
+    in_prompt = system_in_prompt and not chosen.takes_system
+    parts = [_part(part, getattr(dataset, part), chosen, in_prompt) for part in PARTS]
+    problems = [problem for part in parts for problem in part.problems]
+    if problems and not skip:
+        raise DataError(
+            collect(problems, what=f"{len(problems)} rows cannot be written as {to}"),
+            remedy="choose another format (`messages` holds everything), or leave them out with --skip",
+        )
+    if not any(part.rows for part in parts):
+        raise DataError(f"nothing to write: no row can be written as {to}", remedy="choose another format")
+    temporary = folder.with_name(f".{folder.name}.{uuid.uuid4().hex[:8]}.tmp")
+    try:
+        temporary.mkdir(parents=True)
+        report = _write(temporary, parts, to, chosen, name, dataset, progress)
+        _put(temporary, folder)
+    except OSError as error:
+        raise DataError(
+            f"{folder} cannot be written: {error.strerror or error}", remedy="choose another folder"
+        ) from error
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+    return Exported(folder, report)
+
+
+def _is_plain(dataset: Dataset) -> bool:
+    """Whether no example has functions, so that Alpaca's shape is enough."""
+    every = (e for part in PARTS for e in getattr(dataset, part))
+    return not any(e.tools or any(m.tool_calls or m.role == "tool" for m in e.messages) for e in every)
+
+
+def _check_folder(folder: Path) -> None:
+    if folder.is_file():
+        raise DataError(f"{folder}: is a file, expected a folder", remedy="choose another --output")
+    if folder.is_dir() and any(folder.iterdir()) and not (folder / REPORT).is_file():
+        raise DataError(
+            f"{folder}: holds files that are no earlier export (no {REPORT})", remedy="choose a new folder"
+        )
+
+
+def _part(name: str, examples: Sequence[Example], chosen: Format, system_in_prompt: bool) -> _Part:
+    make = {"all": merged, "last": rounds, "marked": as_turns}[chosen.learns]
+    rows: list[Row] = []
+    written: list[Turns] = []
+    reasons: dict[str, list[str]] = {}
+    for turns in make(examples):
+        if system_in_prompt:
+            turns = with_system_in_prompt(turns)
+        try:
+            rows.append(chosen.row(turns))
+            written.append(turns)
+        except Unsayable as error:
+            reasons.setdefault(str(error), []).append(str(turns.origin or turns.messages[0].content[:40]))
+    account: dict[str, Any] = {"examples": len(examples), "rows": len(rows)}
+    if chosen.learns == "all":
+        account["merged"] = sum(turns.samples - 1 for turns in written)
+        account["also_learnt"] = sum(turns.unlearnt for turns in written)
+    account["left_out"] = [
+        {"reason": reason, "count": len(where), "examples": where[:_NUM_EXAMPLES]}
+        for reason, where in reasons.items()
+    ]
+    problems = tuple(f"{name}: {where}: {reason}" for reason, found in reasons.items() for where in found)
+    return _Part(name, tuple(rows), account, problems)
+
+
+def _write(
+    folder: Path,
+    parts: Sequence[_Part],
+    to: str,
+    chosen: Format,
+    name: str,
+    dataset: Dataset,
+    progress: Callable[[str, int], None] | None,
+) -> Mapping[str, Any]:
+    filled = [part for part in parts if part.rows]
+    files: dict[str, str] = {}
+    for part in filled:
+        file = (
+            folders.PARQUET.format(folders.SPLITS[part.name])
+            if to == "huggingface"
+            else part.name + chosen.suffix
+        )
+        files[part.name] = file
+        _write_rows(folder / file, part.rows, chosen)
+        if progress is not None:
+            progress(part.name, len(part.rows))
+    sources: dict[str, list[dict[str, str]]] = {part: [{"file": file}] for part, file in files.items()}
+    if to == "huggingface":
+        (folder / "README.md").write_text(folders.readme(files), encoding="utf-8")
+    if to == "llama-factory":
+        info = folders.dataset_info(files, name, is_alpaca=chosen.row is alpaca_row)
+        _write_json(folder / folders.INFO, info)
+        sources = {part: [{"dataset_info": folders.INFO, "dataset": f"{name}_{part}"}] for part in files}
+    section = {**sources, **chosen.section}
+    report = {
+        "schema_version": SCHEMA_VERSION,
+        "format": to,
+        "dataset_sha256": dataset_hash(dataset),
+        "parts": {part.name: dict(part.account) for part in parts},
+        "files": files,
+        "data": section,
+    }
+    (folder / SECTION).write_text(_yaml(section), encoding="utf-8")
+    _write_json(folder / REPORT, report)
+    return report
+
+
+def _yaml(section: Mapping[str, Any]) -> str:
+    import yaml
+
+    head = "# The data section of a recipe that reads these files back (paths are relative to the recipe).\n"
+    return head + yaml.safe_dump({"data": dict(section)}, allow_unicode=True, sort_keys=False)
+
+
+def _write_rows(path: Path, rows: Sequence[Row], chosen: Format) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if chosen.suffix == ".parquet":
+        folders.write_parquet(path, rows)
+        return
+    with path.open("w", encoding="utf-8", newline="") as file:
+        if chosen.suffix == ".csv":
+            writer = csv.DictWriter(file, fieldnames=list(rows[0]))
+            writer.writeheader()
+            writer.writerows(rows)
+        elif chosen.lines:
+            file.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+        else:
+            file.write("[\n")
+            for number, row in enumerate(rows):
+                file.write((",\n" if number else "") + json.dumps(row, ensure_ascii=False))
+            file.write("\n]\n")
+
+
+def _write_json(path: Path, value: Any) -> None:
+    path.write_text(json.dumps(value, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
+
+
+def _put(fresh: Path, folder: Path) -> None:
+    """Move a finished folder to its place; an earlier export goes only when the new one is there."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    if not folder.exists():
+        fresh.rename(folder)
+        return
+    old = folder.with_name(f".{folder.name}.{uuid.uuid4().hex[:8]}.old")
+    folder.rename(old)
+    try:
+        fresh.rename(folder)
+    except OSError:
+        old.rename(folder)
+        raise
+    shutil.rmtree(old, ignore_errors=True)

@@ -1,0 +1,95 @@
+"""Repairs of ``data.fix``: done only when asked for, each with its line in the card."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from weitiao.config import FixConfig, Recipe
+from weitiao.data import prepare
+from weitiao.data.fix import apply_fixes
+from weitiao.types import Example, Message, Origin, content_id
+
+
+def example(row: int, prompt: str, answer: str) -> Example:
+    messages = (Message("user", prompt), Message("assistant", answer, train=True))
+    return Example(content_id(messages), messages, origin=Origin("f.jsonl", row))
+
+
+def fixed(
+    pairs: list[tuple[str, str]], **asked: str
+) -> tuple[list[tuple[str, str | None]], list[dict[str, Any]]]:
+    examples = [example(k, *pair) for k, pair in enumerate(pairs, start=1)]
+    parts, entries = apply_fixes({"train": examples}, FixConfig.model_validate(asked))
+    assert all(e.id == content_id(e.messages) for e in parts["train"])
+    return [(e.prompt[0].content, e.reference) for e in parts["train"]], entries
+
+
+LABELS = [(f"q{k}", "AB"[k % 2]) for k in range(40)]
+
+
+def test_nothing_unless_asked() -> None:
+    pairs = [*LABELS, ("q0", "A"), ("q0", "B"), ("z", "ERR: no"), ("y", "A。")]
+    assert fixed(pairs) == (pairs, [])
+
+
+@pytest.mark.parametrize(
+    ("asked", "extra", "left"),
+    [
+        ({"duplicates": "drop"}, [("q0", "A")], []),
+        ({"contradictions": "majority"}, [("q0", "A"), ("q0", "B")], [("q0", "A")]),
+        ({"error_targets": "drop"}, [("z", "ERR: no")], []),
+        ({"labels": "strip"}, [("z", "A。")], [("z", "A")]),
+        ({"endings": "strip"}, [("z", "B.")], [("z", "B")]),
+        ({"markup": "strip"}, [("a<br/>b &lt; c", "A")], [("ab < c", "A")]),
+        ({"spacing": "collapse"}, [("a  b", "A")], [("a b", "A")]),
+    ],
+)
+def test_each_repair(
+    asked: dict[str, str], extra: list[tuple[str, str]], left: list[tuple[str, str]]
+) -> None:
+    pairs, entries = fixed([*LABELS, *extra], **asked)
+    assert pairs == [*LABELS, *left]
+    (entry,) = entries
+    assert entry["name"] == f"fix.{next(iter(asked))}"
+    assert (entry["in"], entry["out"]) == (len(LABELS) + len(extra), len(LABELS) + len(left))
+    assert sum(d["count"] for d in entry["dropped"]) == len(extra) - len(left)
+    assert entry.get("changed", {}).get("count", 0) == sum(e not in extra for e in left)
+
+
+def test_contradictions_can_all_be_dropped() -> None:
+    pairs, _ = fixed([*LABELS, ("q0", "B")], contradictions="drop")
+    assert pairs == LABELS[1:]
+
+
+def test_separators_become_the_usual_one() -> None:
+    lists = [(f"q{k}", f"词{k},语{k}") for k in range(30)]
+    pairs, _ = fixed([*lists, ("z", "甲、乙")], separators="majority")
+    assert pairs == [*lists, ("z", "甲,乙")]
+
+
+def test_repairs_twice_change_nothing_more() -> None:
+    asked = {name: field.annotation.__args__[1] for name, field in FixConfig.model_fields.items()}  # type: ignore[union-attr]
+    once, _ = fixed(
+        [*LABELS, ("q0", "A"), ("q1", "A"), ("z", "A。"), ("y", "ERR: x"), ("a  b<p>", "B")], **asked
+    )
+    assert fixed([(p, a or "") for p, a in once], **asked)[0] == once
+
+
+def test_a_recipe_is_repaired_and_its_card_says_so(tmp_path: Path) -> None:
+    rows = [{"prompt": f"q{k}", "response": "ab"[k % 2]} for k in range(40)] + [
+        {"prompt": "q0", "response": "a"}
+    ]
+    (tmp_path / "a.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    recipe = Recipe.model_validate(
+        {"data": {"sources": [{"file": "a.jsonl"}], "fix": {"duplicates": "drop"}}}
+    )
+    dataset = prepare(recipe, root=tmp_path)
+    assert sum(map(len, (dataset.train, dataset.dev, dataset.test))) == 40
+    step = next(s for s in dataset.card["steps"] if s["name"] == "fix.duplicates")
+    assert step["dropped"] == [
+        {"reason": "equal to an earlier row", "count": 1, "examples": ["a.jsonl, row 41"]}
+    ]
