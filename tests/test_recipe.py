@@ -10,7 +10,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import BaseModel
 
-from weitiao.config import FullConfig, InitAdapter, InitText, PlainFormat, PrefixConfig, Recipe, Section
+from weitiao.config import (
+    FullConfig,
+    InitAdapter,
+    InitText,
+    PlainFormat,
+    PrefixConfig,
+    Recipe,
+    Section,
+    TemplateRef,
+)
 from weitiao.errors import ConfigError
 from weitiao.recipe import dump, load_recipe
 from weitiao.recipe.chatglm import NAMES
@@ -396,3 +405,15 @@ def test_a_dumped_recipe_loads_the_same(recipe) -> None:
     text = dump(value)
     assert "甲" in text
     assert load_recipe(recipe(text, "again.yaml")).value == value
+
+
+@pytest.mark.parametrize("text", ["{template: finance/classify}", '{"template": "finance/classify"}'])
+def test_set_takes_a_reference_to_a_template(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "my.yaml"
+    path.write_text("data: {sources: [{file: x.csv}]}", encoding="utf-8")
+    prompt = load_recipe(path, [f"data.prompt={text}"]).value.data.prompt
+    assert prompt == TemplateRef(template="finance/classify")
+    prompt = load_recipe(
+        path, ["data.prompt.template=grid/greet", "data.prompt.language=zh"]
+    ).value.data.prompt
+    assert prompt == TemplateRef(template="grid/greet", language="zh")

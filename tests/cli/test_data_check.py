@@ -50,6 +50,8 @@ def test_recipe(command, rows: Path, tmp_path: Path) -> None:
         (("--set", "seed=1"), "need a recipe"),
         (("--tokens",), "need a recipe"),
         (("--vocabulary", "x"), "SLOT=FILE"),
+        (("--vocabulary", "x=none.txt"), "cannot be read"),
+        (("--entities", "none.txt"), "cannot be read"),
         (("--database", "none.sqlite", "--prompt", "q", "--response", "q"), None),
         (("--prompt", "nope"), "is no column"),
     ],

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import random
+import re
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,6 +21,7 @@ from weitiao.data.patterns import Grammar, PatternError, expand, load_plan, read
 from weitiao.data.patterns.expand import quotas, shuffled
 from weitiao.data.patterns.grammar import Choice, Slot, Term, parse
 from weitiao.data.patterns.source import find_patterns
+from weitiao.data.templates import load_library
 from weitiao.errors import ConfigError, DataError
 
 WORDS = Grammar(
@@ -233,3 +235,19 @@ def test_patterns_are_a_source(tmp_path: Path) -> None:
     assert records[0].origin.row == 1
     with pytest.raises(DataError, match="did you mean"):
         read_patterns(Source(patterns="power_gird"), root=tmp_path)
+
+
+def test_the_page_shows_a_file_that_works(tmp_path: Path) -> None:
+    page = Path(__file__).resolve().parents[2] / "docs" / "data-making.md"
+    shown = re.findall(r"^```text\n(.*?)^```$", page.read_text("utf-8"), re.MULTILINE | re.DOTALL)
+    library, patterns = shown
+    samples = list(expand(plan(tmp_path, patterns), 60))
+    assert Counter(s.label for s in samples) == {"people": 40, "report": 20}
+    for sample in samples:
+        if sample.label == "report":
+            missing = sample.slots["due"] - sample.slots["found"]  # type: ignore[operator]
+            assert sample.response == (f"缺{missing}人" if missing > 0 else "人已到齐")
+        else:
+            assert json.loads(sample.response)["site"] == sample.slots["site"]
+    (tmp_path / "lib.yaml").write_text(library, encoding="utf-8")
+    assert load_library(["lib.yaml"], root=tmp_path).find("mine/complaint").version == 2

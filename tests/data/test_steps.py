@@ -91,6 +91,24 @@ def test_dev_and_test_are_not_multiplied() -> None:
         NoiseStep(parts=("train", "test"))
 
 
+def test_where_nothing_is_said_nothing_is_damaged(tmp_path: Path) -> None:
+    section = {
+        "sources": [{"patterns": "power_grid", "count": 200}],
+        "prompt": "prompt",
+        "response": "response",
+    }
+    step = {"kind": "noise", "column": "speech", "keep_original": False}
+    clean, noised = (
+        prepare(Recipe.model_validate({"data": {**section, "steps": steps}}), root=tmp_path).train
+        for steps in ([], [step])
+    )
+    assert len(clean) == len(noised)
+    for before, after in zip(clean, noised, strict=True):
+        if "#根据函数结果汇总" in before.messages[0].content:
+            assert after == before
+    assert sum(b != a for b, a in zip(clean, noised, strict=True)) > len(clean) / 2
+
+
 def test_share(tmp_path: Path) -> None:
     dataset = make(tmp_path, rows(200), steps=[noise(share=0.25)])
     (line,) = [s for s in dataset.card["steps"] if s["name"] == "noise"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -26,100 +26,140 @@ _PLACES = {
     "filter.verify": "--verify",
     "filter.names": "--names",
 }
+#: Options whose names are those of the settings.
+_OF_ENDPOINT = (
+    "model",
+    "api_key_env",
+    "temperature",
+    "max_tokens",
+    "retries",
+    "concurrency",
+    "price_in",
+    "price_out",
+)
+_OF_JOB = (
+    "per_row",
+    "target_per_class",
+    "column",
+    "label",
+    "glossary",
+    "language",
+    "budget",
+    "rounds",
+    "seed",
+    "cache",
+)
+
+_File = Annotated[Path, typer.Argument(metavar="FILE", help="json, jsonl, csv, tsv, xlsx or parquet.")]
+_Endpoint = Annotated[
+    str,
+    typer.Option(
+        "--endpoint", metavar="URL", help="OpenAI-compatible, for instance http://localhost:8000/v1."
+    ),
+]
+_Model = Annotated[str, typer.Option("--model", metavar="NAME", help="Name of the model there.")]
+_Output = Annotated[
+    Path, typer.Option("--output", metavar="FILE", help="A jsonl file: the rows, then the new ones.")
+]
+_Column = Annotated[str, typer.Option("--column", help="Column with the text.")]
+_Label = Annotated[
+    str | None,
+    typer.Option("--label", metavar="COLUMN", help="Column with the label or answer; it stays."),
+]
+_Keep = Annotated[
+    str, typer.Option("--keep", metavar="COLUMNS", help="Columns (comma) whose values stay in the text.")
+]
+_Kinds = Annotated[
+    str,
+    typer.Option("--kinds", help="Of paraphrase, terms, tone, order, expand (comma); they take turns."),
+]
+_PerRow = Annotated[
+    int, typer.Option("--per-row", metavar="N", help="New texts for each row, over all kinds.")
+]
+_TargetPerClass = Annotated[
+    int | None,
+    typer.Option(
+        "--target-per-class", metavar="N", help="Instead: fill every class of --label up to N rows."
+    ),
+]
+_Budget = Annotated[
+    float | None, typer.Option("--budget", metavar="MONEY", help="Never spend more; needs the prices.")
+]
+_PriceIn = Annotated[
+    float | None, typer.Option("--price-in", metavar="MONEY", help="Price of a million prompt tokens.")
+]
+_PriceOut = Annotated[
+    float | None, typer.Option("--price-out", metavar="MONEY", help="Price of a million answer tokens.")
+]
+_ApiKeyEnv = Annotated[
+    str | None,
+    typer.Option(
+        "--api-key-env", metavar="NAME", help="Environment variable of the key. Default: OPENAI_API_KEY."
+    ),
+]
+_Concurrency = Annotated[int, typer.Option("--concurrency", metavar="N", help="Requests at a time.")]
+_Temperature = Annotated[float, typer.Option("--temperature", metavar="T", help="Of the sampling.")]
+_MaxTokens = Annotated[int, typer.Option("--max-tokens", metavar="N", help="Longest answer in tokens.")]
+_Timeout = Annotated[float, typer.Option("--timeout", metavar="SECONDS", help="Longest wait for an answer.")]
+_Retries = Annotated[int, typer.Option("--retries", metavar="N", help="Further tries of a failed request.")]
+_Rounds = Annotated[
+    int, typer.Option("--rounds", metavar="N", help="How often rows that miss texts are asked for.")
+]
+_Names = Annotated[
+    str | None, typer.Option("--names", metavar="FILE", help="Names that must stay, one a line.")
+]
+_Glossary = Annotated[
+    str | None,
+    typer.Option("--glossary", metavar="FILE", help="YAML, term: [other terms], for the kind terms."),
+]
+_Verify = Annotated[
+    bool,
+    typer.Option("--verify", help="Ask the model for the label of each new text; drop those that differ."),
+]
+_Language = Annotated[str, typer.Option("--language", help="Of the instructions: auto, zh or en.")]
+_Cache = Annotated[
+    str | None,
+    typer.Option("--cache", metavar="DIR", help="Answers on disk. Default: ~/.cache/weitiao/augment."),
+]
+_Sheet = Annotated[str | None, typer.Option("--sheet", help="Sheet of an xlsx file. Default: the first.")]
+_Limit = Annotated[int | None, typer.Option("--limit", metavar="N", help="Use the first N rows only.")]
+_Seed = Annotated[int, typer.Option("--seed", help="Of the choice of kinds, tones and models.")]
+_NewOnly = Annotated[bool, typer.Option("--new-only", help="Write the new rows alone.")]
+_Resume = Annotated[bool, typer.Option("--resume", help="Go on with a run that was interrupted.")]
 
 
 def augment(
     context: typer.Context,
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="json, jsonl, csv, tsv, xlsx or parquet.")],
-    endpoint: Annotated[
-        str,
-        typer.Option(
-            "--endpoint", metavar="URL", help="OpenAI-compatible, for instance http://localhost:8000/v1."
-        ),
-    ],
-    model: Annotated[str, typer.Option("--model", metavar="NAME", help="Name of the model there.")],
-    output: Annotated[
-        Path, typer.Option("--output", metavar="FILE", help="A jsonl file: the rows, then the new ones.")
-    ],
-    column: Annotated[str, typer.Option("--column", help="Column with the text.")] = "prompt",
-    label: Annotated[
-        str | None,
-        typer.Option("--label", metavar="COLUMN", help="Column with the label or answer; it stays."),
-    ] = None,
-    keep: Annotated[
-        str, typer.Option("--keep", metavar="COLUMNS", help="Columns (comma) whose values stay in the text.")
-    ] = "",
-    kinds: Annotated[
-        str,
-        typer.Option("--kinds", help="Of paraphrase, terms, tone, order, expand (comma); they take turns."),
-    ] = "paraphrase",
-    per_row: Annotated[
-        int, typer.Option("--per-row", metavar="N", help="New texts for each row, over all kinds.")
-    ] = 1,
-    target_per_class: Annotated[
-        int | None,
-        typer.Option(
-            "--target-per-class", metavar="N", help="Instead: fill every class of --label up to N rows."
-        ),
-    ] = None,
-    budget: Annotated[
-        float | None, typer.Option("--budget", metavar="MONEY", help="Never spend more; needs the prices.")
-    ] = None,
-    price_in: Annotated[
-        float | None, typer.Option("--price-in", metavar="MONEY", help="Price of a million prompt tokens.")
-    ] = None,
-    price_out: Annotated[
-        float | None, typer.Option("--price-out", metavar="MONEY", help="Price of a million answer tokens.")
-    ] = None,
-    api_key_env: Annotated[
-        str | None,
-        typer.Option(
-            "--api-key-env", metavar="NAME", help="Environment variable of the key. Default: OPENAI_API_KEY."
-        ),
-    ] = None,
-    concurrency: Annotated[int, typer.Option("--concurrency", metavar="N", help="Requests at a time.")] = 4,
-    temperature: Annotated[float, typer.Option("--temperature", metavar="T", help="Of the sampling.")] = 0.9,
-    max_tokens: Annotated[
-        int, typer.Option("--max-tokens", metavar="N", help="Longest answer in tokens.")
-    ] = 1024,
-    timeout: Annotated[
-        float, typer.Option("--timeout", metavar="SECONDS", help="Longest wait for an answer.")
-    ] = 60.0,
-    retries: Annotated[
-        int, typer.Option("--retries", metavar="N", help="Further tries of a failed request.")
-    ] = 5,
-    rounds: Annotated[
-        int, typer.Option("--rounds", metavar="N", help="How often rows that miss texts are asked for.")
-    ] = 2,
-    names: Annotated[
-        str | None, typer.Option("--names", metavar="FILE", help="Names that must stay, one a line.")
-    ] = None,
-    glossary: Annotated[
-        str | None,
-        typer.Option("--glossary", metavar="FILE", help="YAML, term: [other terms], for the kind terms."),
-    ] = None,
-    verify: Annotated[
-        bool,
-        typer.Option(
-            "--verify", help="Ask the model for the label of each new text; drop those that differ."
-        ),
-    ] = False,
-    language: Annotated[
-        str, typer.Option("--language", help="Of the instructions: auto, zh or en.")
-    ] = "auto",
-    cache: Annotated[
-        str | None,
-        typer.Option("--cache", metavar="DIR", help="Answers on disk. Default: ~/.cache/weitiao/augment."),
-    ] = None,
-    sheet: Annotated[
-        str | None, typer.Option("--sheet", help="Sheet of an xlsx file. Default: the first.")
-    ] = None,
-    limit: Annotated[
-        int | None, typer.Option("--limit", metavar="N", help="Use the first N rows only.")
-    ] = None,
-    seed: Annotated[int, typer.Option("--seed", help="Of the choice of kinds, tones and models.")] = 7,
-    new_only: Annotated[bool, typer.Option("--new-only", help="Write the new rows alone.")] = False,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with a run that was interrupted.")] = False,
+    file: _File,
+    endpoint: _Endpoint,
+    model: _Model,
+    output: _Output,
+    column: _Column = "prompt",
+    label: _Label = None,
+    keep: _Keep = "",
+    kinds: _Kinds = "paraphrase",
+    per_row: _PerRow = 1,
+    target_per_class: _TargetPerClass = None,
+    budget: _Budget = None,
+    price_in: _PriceIn = None,
+    price_out: _PriceOut = None,
+    api_key_env: _ApiKeyEnv = None,
+    concurrency: _Concurrency = 4,
+    temperature: _Temperature = 0.9,
+    max_tokens: _MaxTokens = 1024,
+    timeout: _Timeout = 60.0,
+    retries: _Retries = 5,
+    rounds: _Rounds = 2,
+    names: _Names = None,
+    glossary: _Glossary = None,
+    verify: _Verify = False,
+    language: _Language = "auto",
+    cache: _Cache = None,
+    sheet: _Sheet = None,
+    limit: _Limit = None,
+    seed: _Seed = 7,
+    new_only: _NewOnly = False,
+    resume: _Resume = False,
 ) -> None:
     """Write new rows with a model: other wordings of each text, or new texts of a class.
 
@@ -129,33 +169,7 @@ def augment(
     from weitiao.config import Source
     from weitiao.data.augment import augment_file, summary_of
 
-    config = _config(
-        endpoint={
-            "url": endpoint,
-            "model": model,
-            "api_key_env": api_key_env,
-            "temperature": temperature,
-            "max_tokens": max_tokens,
-            "timeout_s": timeout,
-            "retries": retries,
-            "concurrency": concurrency,
-            "price_in": price_in,
-            "price_out": price_out,
-        },
-        kinds=_list(kinds),
-        per_row=per_row,
-        target_per_class=target_per_class,
-        column=column,
-        label=label,
-        keep=_list(keep),
-        glossary=glossary,
-        language=language,
-        budget=budget,
-        rounds=rounds,
-        seed=seed,
-        cache=cache,
-        filter={"names": names, "verify": verify},
-    )
+    config = _config(context.params)
     if limit is not None and limit < 1:
         raise ConfigError(f"--limit: expected 1 or more, got {limit}", remedy="leave it out to use all rows")
     here = shell.of(context)
@@ -171,14 +185,26 @@ def _list(text: str) -> tuple[str, ...]:
     return tuple(part for part in map(str.strip, text.split(",")) if part)
 
 
-def _config(**settings: Any) -> AugmentConfig:
+def _config(given: Mapping[str, Any]) -> AugmentConfig:
     """The settings, with what is wrong about them in the words of the command line."""
     from pydantic import ValidationError
 
     from weitiao.config.augment import AugmentConfig
 
     try:
-        return AugmentConfig.model_validate(settings)
+        return AugmentConfig.model_validate(
+            {
+                **{name: given[name] for name in _OF_JOB},
+                "endpoint": {
+                    "url": given["endpoint"],
+                    "timeout_s": given["timeout"],
+                    **{name: given[name] for name in _OF_ENDPOINT},
+                },
+                "kinds": _list(given["kinds"]),
+                "keep": _list(given["keep"]),
+                "filter": {"names": given["names"], "verify": given["verify"]},
+            }
+        )
     except ValidationError as error:
         problems = []
         for fault in error.errors(include_url=False):

@@ -15,6 +15,18 @@ from weitiao.errors import ConfigError
 if TYPE_CHECKING:
     from weitiao.data.check import Finding, Material, Options
 
+Entities = Annotated[
+    Path | None,
+    typer.Option("--entities", metavar="FILE", help="Names to take out of templates, one a line."),
+]
+Vocabularies = Annotated[
+    list[str] | None,
+    typer.Option("--vocabulary", metavar="SLOT=FILE", help="Allowed values of a slot or column, one a line."),
+]
+Against = Annotated[
+    list[str] | None,
+    typer.Option("--against", metavar="FILE", help="A file whose prompts may not stand in the others."),
+]
 _COLOURS = {"serious": "bold red", "warning": "yellow", "note": "blue"}
 _RECIPES = (".yaml", ".yml")
 
@@ -28,20 +40,9 @@ def check(
     response: Annotated[
         str | None, typer.Option("--response", help="Of bare files: column or template.")
     ] = None,
-    against: Annotated[
-        list[str] | None,
-        typer.Option("--against", metavar="FILE", help="A file whose prompts may not stand in the others."),
-    ] = None,
-    entities: Annotated[
-        Path | None,
-        typer.Option("--entities", metavar="FILE", help="Names to take out of templates, one a line."),
-    ] = None,
-    vocabulary: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--vocabulary", metavar="SLOT=FILE", help="Allowed values of a slot or column, one a line."
-        ),
-    ] = None,
+    against: Against = None,
+    entities: Entities = None,
+    vocabulary: Vocabularies = None,
     database: Annotated[
         Path | None,
         typer.Option("--database", metavar="FILE", help="SQLite file that SQL targets are run on."),
@@ -59,11 +60,11 @@ def check(
     from weitiao.data.check import Options
     from weitiao.data.check.page import render
     from weitiao.data.check.writing import report_of, write
-    from weitiao.data.mask import read_vocabulary
+    from weitiao.data.mask import Vocabulary
 
     here = Path()
     options = Options(
-        entities=None if entities is None else read_vocabulary(str(entities), root=here),
+        entities=None if entities is None else Vocabulary(_terms(entities, "--entities")),
         vocabularies=_vocabularies(vocabulary or ()),
         database=database,
     )
@@ -109,15 +110,28 @@ def _vocabularies(given: Sequence[str]) -> dict[str, frozenset[str]]:
     result: dict[str, frozenset[str]] = {}
     for entry in given:
         slot, equals, file = entry.partition("=")
-        path = Path(file).expanduser()
-        if not equals or not slot or not path.is_file():
+        if not equals or not slot:
             raise ConfigError(
-                f"--vocabulary {entry}: expected SLOT=FILE with a text file of one value a line",
+                f"--vocabulary {entry}: expected SLOT=FILE",
                 remedy="for instance --vocabulary facilities=facilities.txt",
             )
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
-        result[slot] = frozenset(line.strip() for line in lines if line.strip())
+        result[slot] = _terms(Path(file).expanduser(), f"--vocabulary {entry}")
     return result
+
+
+def _terms(path: Path, option: str) -> frozenset[str]:
+    """The lines of a text file without empty ones."""
+    try:
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(
+            f"{option}: {path} cannot be read as UTF-8 text: {error}",
+            remedy="name a text file with one term a line",
+        ) from error
+    terms = frozenset(line.strip() for line in lines if line.strip())
+    if not terms:
+        raise ConfigError(f"{option}: {path} has no terms in it", remedy="one term a line")
+    return terms
 
 
 def _only_with_files(files: Sequence[str], prompt: str | None, response: str | None) -> None:

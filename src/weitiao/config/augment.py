@@ -83,13 +83,16 @@ class AugmentConfig(Section):
     target_per_class: int | None = Field(
         default=None, ge=1, description="Instead of per_row: fill every class up to this many rows."
     )
-    column: str = Field(default="prompt", description="Column with the text (files only).")
+    column: str | None = Field(
+        default=None,
+        description="Column with the text. Default: `prompt` of a file; the user's last message of a sample.",
+    )
     label: str | None = Field(
         default=None, description="Column with the label or answer; it stays (files only)."
     )
     keep: tuple[str, ...] = Field(
         default=(),
-        description="Columns whose values stay word by word where the text holds them (files only).",
+        description="Columns whose values stay word by word where the text holds them.",
     )
     glossary: str | None = Field(
         default=None, description="YAML file, term: [other terms], for the kind `terms`."

@@ -50,6 +50,10 @@ class PatternClass(Section):
         description="(a|b) one of them, [a] or nothing, {slot} a term, {slot:vocabulary}, \\ literally.",
     )
     label: str | None = Field(default=None, description="Default: the name of the class.")
+    spoken: bool = Field(
+        default=True,
+        description="Whether people say it; then the sentence is in the column `speech`, for noise.",
+    )
     count: int | None = Field(default=None, gt=0, description="Number of samples, whatever the total.")
     share: float = Field(default=1, gt=0, description="Share of the total, in relation to the other classes.")
     prompt: str | TemplateRef | None = Field(default=None, description="Overrides that of the file.")

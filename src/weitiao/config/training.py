@@ -20,7 +20,12 @@ class TrainConfig(Section):
         gt=0,
         description="Samples per forward pass; divides batch_size. Default: all, packed into rows.",
     )
-    learning_rate: float = Field(default=5e-3, gt=0, le=1, description="Peak learning rate.")
+    learning_rate: float = Field(
+        default=2e-2,
+        gt=0,
+        le=1,
+        description="Peak learning rate: about 2e-2 for a prefix (1e-1 on a tiny base), 5e-4 for full tuning.",
+    )
     weight_decay: float = Field(default=0.0, ge=0)
     scheduler: Literal["cosine", "linear", "constant"] = Field(
         default="cosine", description="After the warmup."

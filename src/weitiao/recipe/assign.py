@@ -160,12 +160,18 @@ def _value(assignment: Assignment, shape: Shape | None) -> Any:
     text = assignment.text
     stripped = text.strip()
     is_quoted = len(stripped) > 1 and stripped[0] == stripped[-1] and stripped[0] in "\"'"
-    if shape is not None and shape.is_text and not is_quoted:
+    if shape is not None and _stands(stripped, shape) and not is_quoted:
         return None if shape.nullable and stripped in ("", "~", "null") else text
     try:
         return parse(text)
     except yaml.YAMLError as error:
         raise ValueError(f"{text!r} is not a YAML value; put it in quotes") from error
+
+
+def _stands(text: str, shape: Shape) -> bool:
+    """Whether it is text as it stands: templates begin with two braces, sections with one."""
+    is_section = bool(shape.models) and text.startswith("{") and not text.startswith(("{{", "{%", "{#"))
+    return shape.takes_text and not is_section
 
 
 def _put(tree: Tree, assignment: Assignment, node: Any, shape: Shape | None, value: Any) -> None:

@@ -132,7 +132,7 @@ class _Checker:
         words = [str(c) for c in shape.choices]
         if isinstance(value, str) and (close := difflib.get_close_matches(value, words, n=1)):
             said += f"; did you mean {close[0]}?"
-        elif shape.is_text and isinstance(value, int | float):
+        elif shape.takes_text and isinstance(value, int | float):
             said += "; put it in quotes"
         elif shape.is_text and isinstance(value, dict):
             said += "; put a text with {{ or a colon in quotes"

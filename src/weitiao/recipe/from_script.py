@@ -184,4 +184,6 @@ def _drop_impossible(done: Conversion) -> None:
         if path:
             value = place.pop(path[-1])
             dotted = ".".join(map(str, path))
-            done.unknown.append(f"{dotted}: {value!r} is not possible ({problem['msg']}); the default is taken")
+            done.unknown.append(
+                f"{dotted}: {value!r} is not possible ({problem['msg']}); the default is taken"
+            )

@@ -52,7 +52,12 @@ class Shape:
     @property
     def is_text(self) -> bool:
         """Whether nothing but text (or null) is meant."""
-        other = self.models or self.choices or self.item or self.entries
+        return not self.models and self.takes_text
+
+    @property
+    def takes_text(self) -> bool:
+        """Whether any text (or null, or a section) is meant."""
+        other = self.choices or self.item or self.entries
         return not other and set(self.scalars) in ({str}, {Path})
 
     def kinds(self) -> dict[str, type[BaseModel]]:

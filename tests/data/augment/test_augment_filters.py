@@ -117,9 +117,10 @@ def test_a_text_of_a_class_may_have_other_numbers() -> None:
         ("1, 2, 3", "1 2 3"),
         ("第5章, 12.5%", "5 12.5"),
         ("twelve men and three dogs", "12 3"),
-        ("一个人，一些事，万一十分统一，千万不要", ""),
+        ("一个人，一些事，万一，十分统一，千万不要", ""),
         ("one of them", ""),
         ("一点都不", ""),
+        ("七万一千元，三十分", "71000 30"),
     ],
 )
 def test_numbers(text: str, values: str) -> None:

@@ -15,8 +15,9 @@ from typer.testing import CliRunner
 
 from weitiao.cli import app
 from weitiao.config.augment import AugmentConfig
-from weitiao.data.augment import Local, augment_examples
+from weitiao.data.augment import Augment, Local, augment_examples
 from weitiao.data.augment import sieve as reasons
+from weitiao.data.steps.step import Account
 from weitiao.errors import ConfigError, DataError, ModelError
 from weitiao.types import Example, Message, content_id
 
@@ -333,6 +334,57 @@ def test_within_a_running_loop(tmp_path: Path) -> None:
         return done.tally.answered
 
     assert asyncio.run(notebook()) == 4, "two rounds"
+
+
+def local_writer() -> Local:
+    return Local(
+        lambda prompts: [rewritten({"messages": [{"content": m.content} for m in p]}) for p in prompts],
+        name="tiny",
+    )
+
+
+def test_a_step_of_the_recipe(tmp_path: Path) -> None:
+    """The column is worded anew, the instruction around it is not."""
+    sources = []
+    for row in questions(4):
+        messages = (
+            Message("user", f"分类下面的问题。问题：{row['prompt']} 类别："),
+            Message("assistant", row["label"], train=True),
+        )
+        sources.append(Example(content_id(messages), messages, meta={"fields": {"question": row["prompt"]}}))
+    config = AugmentConfig(cache=str(tmp_path), column="question", per_row=2)
+    account = Account()
+    found = list(Augment(config, local_writer()).apply(sources, account))
+    assert found[:4] == sources
+    assert len({example.id for example in found}) == 12
+    for example in found[4:]:
+        source = next(s for s in sources if s.id == example.meta["augment"]["of"])
+        text = example.meta["fields"]["question"]
+        assert example.prompt[-1].content == f"分类下面的问题。问题：{text} 类别："
+        assert text != source.meta["fields"]["question"]
+        assert example.reference == source.reference
+    assert account.facts["kinds"] == {"paraphrase": 8}
+    assert len(account.changes) == 8
+    json.dumps(account.entry("augment", "train"))
+    with pytest.raises(DataError, match='does not hold the value of column "query"'):
+        list(Augment(AugmentConfig(column="query"), local_writer()).apply(sources, Account()))
+    with pytest.raises(ConfigError, match="label"):
+        list(Augment(AugmentConfig(label="label"), local_writer()).apply(sources, Account()))
+
+
+def test_a_step_makes_all_or_nothing(chat: Chat, job: Job) -> None:
+    asked = {"price_in": 1000, "price_out": 1000, "max_tokens": 200}
+    config = job.config(asked, budget=2.5)
+    for _ in range(40):
+        try:
+            found = list(Augment(config).apply(examples(8), Account()))
+            break
+        except ModelError as error:
+            assert "budget" in str(error)
+    else:
+        raise AssertionError("every run should get further")
+    assert len(found) == 16
+    assert len(chat.bodies) == 8
 
 
 def test_nobody_to_write() -> None:

@@ -175,6 +175,19 @@ def test_separator_that_decides_the_label(tmp_path: Path) -> None:
     assert "author" in finding.title
 
 
+def test_text_that_decides_the_label(tmp_path: Path) -> None:
+    rows = [
+        {
+            "q": f"{k * k % 97} 号机组{'（甲厂）' if k * 7 % 11 % 2 else '乙站'}第 {k} 次记录",
+            "a": "AB"[k * 7 % 11 % 2],
+        }
+        for k in range(80)
+    ]
+    finding = of(findings_of(tmp_path, rows), "give_away")
+    assert finding.numbers["accuracy"] == 1
+    assert finding.numbers["in_prompt"]
+
+
 def test_reordered_template_shares_more() -> None:
     questions = [f"第{k}个问题，关于{k * 37 % 11}" for k in range(40)]
     prompts = [f"请给“{q}”分类。类别有很多说明文字，每一条都很长很长。" for q in questions]

@@ -13,9 +13,11 @@ from weitiao.data.augment.job import Done, augment_examples, write_texts
 from weitiao.data.augment.local import Local
 from weitiao.data.augment.report import report_of, summary_of
 from weitiao.data.augment.request import Answer, ChatRequest, Generator
+from weitiao.data.augment.step import Augment
 
 __all__ = [
     "Answer",
+    "Augment",
     "ChatRequest",
     "Done",
     "Endpoint",

@@ -18,7 +18,7 @@ from weitiao.data.augment.endpoint import Endpoint
 from weitiao.data.augment.engine import Augmented, Progress, Words, augment
 from weitiao.data.augment.item import Item
 from weitiao.data.augment.request import Generator
-from weitiao.data.augment.rows import examples_of, items_of_examples
+from weitiao.data.augment.samples import examples_of, items_of_examples
 from weitiao.errors import ConfigError, DataError
 from weitiao.types import Example
 
@@ -95,16 +95,16 @@ def augment_examples(
     root: Path | None = None,
     progress: Progress | None = None,
 ) -> tuple[list[Example], Done]:
-    """New examples whose last question is worded anew; everything else is that of their source.
+    """New examples whose last question, or the value of ``column`` in it, is worded anew; everything else is that of their source.
 
     Meant for the training part alone, after the split.
 
     Raises:
         ConfigError: As `write_texts`.
     """
-    items = items_of_examples(examples)
+    items = items_of_examples(examples, config)
     done = write_texts(items, config, generator=generator, root=root, progress=progress)
-    return examples_of(examples, done.made.variants), done
+    return examples_of(examples, done.made.variants, config), done
 
 
 def _finish(job: Coroutine[Any, Any, T]) -> T:

@@ -63,7 +63,9 @@ def units_of(quota: Quota, config: AugmentConfig, glossary: Glossary, attempt: i
     kinds: list[AugmentKind] = [config.kinds[(turn + k) % len(config.kinds)] for k in range(quota.missing)]
     new = kinds.count("expand")
     sources = _in_turn(quota.items, rng)
-    asked = Counter((next(sources), kind) for kind in kinds if kind != "expand")
+    asked: Counter[tuple[Item, AugmentKind]] = Counter(
+        (next(sources), kind) for kind in kinds if kind != "expand"
+    )
     made = (*quota.repeats[-TEXTS:], *(v.text for v in quota.made))
     units = [
         _rewriting(item, kind, count, config, glossary, attempt, made, rng)

@@ -1,11 +1,10 @@
-"""Rows and examples as items, and new texts as rows and examples again."""
+"""Rows as items, and new texts as rows again."""
 
 from __future__ import annotations
 
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 from weitiao.config.augment import AugmentConfig
@@ -13,7 +12,7 @@ from weitiao.data.augment.item import Item, Variant
 from weitiao.data.problems import nearest
 from weitiao.data.template import to_text
 from weitiao.errors import ConfigError, DataError
-from weitiao.types import Example, Record, content_id
+from weitiao.types import Record
 
 KIND_FIELD = "augment"  # "source", or how the row was made
 ROW_FIELD = "source_row"  # the row that it was made of
@@ -21,6 +20,11 @@ _ID_COLUMNS = ("id", "uuid")
 _PART = re.compile(r"[,，、;；|_\s]+")
 _QUOTED = re.compile(r"'([^'\n]+)'|\"([^\"\n]+)\"|“([^”]+)”")
 _PROBED = 50  # rows that are searched for offsets
+
+
+def text_column(config: AugmentConfig) -> str:
+    """Column of a file that holds the text."""
+    return config.column or "prompt"
 
 
 def items_of(records: Sequence[Record], config: AugmentConfig) -> list[Item]:
@@ -35,15 +39,15 @@ def items_of(records: Sequence[Record], config: AugmentConfig) -> list[Item]:
     _check_offsets(records, config)
     items = []
     for record in records:
-        text = to_text(record.fields.get(config.column))
+        text = to_text(record.fields.get(text_column(config)))
         if not text.strip():
             continue
         value = None if config.label is None else record.fields.get(config.label)
         label = to_text(value).strip()
-        found = [*(_strings(value) if not isinstance(value, str) else ())]
-        found += [s for column in config.keep for s in _strings(record.fields.get(column))]
+        found = [*(strings(value) if not isinstance(value, str) else ())]
+        found += [s for column in config.keep for s in strings(record.fields.get(column))]
         where = str(record.origin)
-        items.append(Item(len(items), text, label, _kept(text, [*found, *_parts(label)]), where))
+        items.append(Item(len(items), text, label, kept(text, [*found, *parts_of(label)]), where))
     return items
 
 
@@ -54,7 +58,7 @@ def rows_of(
 
     A column ``id`` gets a number behind the source's, so that no two rows have one id.
     """
-    with_text = [record for record in records if to_text(record.fields.get(config.column)).strip()]
+    with_text = [record for record in records if to_text(record.fields.get(text_column(config))).strip()]
     by_item = dict(zip((item.number for item in items), with_text, strict=True))
     count: Counter[int] = Counter()
     rows = []
@@ -68,7 +72,7 @@ def rows_of(
             name: f"{to_text(value)}-{count[variant.source.number]}" if name.lower() in _ID_COLUMNS else value
             for name, value in fields.items()
         }
-        rows.append({**fields, config.column: variant.text, **marks(record, variant.kind)})
+        rows.append({**fields, text_column(config): variant.text, **marks(record, variant.kind)})
     return rows
 
 
@@ -77,40 +81,10 @@ def marks(record: Record, kind: str) -> dict[str, Any]:
     return {KIND_FIELD: kind, ROW_FIELD: record.origin.row}
 
 
-def items_of_examples(examples: Sequence[Example]) -> list[Item]:
-    """The last question of each example as text, its reference as label."""
-    items = []
-    for example in examples:
-        text, label = example.prompt[-1].content, example.reference or ""
-        where = str(example.origin or example.id)
-        items.append(Item(len(items), text, label, _kept(text, _parts(label)), where))
-    return items
-
-
-def examples_of(examples: Sequence[Example], variants: Sequence[Variant]) -> list[Example]:
-    """New examples: those of the sources with another last question. They stay in the group of their source."""
-    made = []
-    for variant in variants:
-        source = examples[variant.source.number]
-        place = len(source.prompt) - 1
-        asked = replace(source.messages[place], content=variant.text)
-        messages = (*source.messages[:place], asked, *source.messages[place + 1 :])
-        made.append(
-            replace(
-                source,
-                id=content_id(messages, source.tools),
-                messages=messages,
-                group=source.group or source.id,
-                meta={**source.meta, KIND_FIELD: variant.kind},
-            )
-        )
-    return made
-
-
 def _check_columns(columns: Sequence[str], config: AugmentConfig) -> None:
     problems = [
         f'there is no column "{name}"{nearest(name, columns)}'
-        for name in (config.column, *([config.label] if config.label else []), *config.keep)
+        for name in (text_column(config), *([config.label] if config.label else []), *config.keep)
         if name not in columns
     ]
     problems += [
@@ -133,9 +107,9 @@ def _check_columns(columns: Sequence[str], config: AugmentConfig) -> None:
 def _check_offsets(records: Sequence[Record], config: AugmentConfig) -> None:
     """Labels such as {entity: [[3, 6]]} point into the text."""
     for record in records[:_PROBED]:
-        text = to_text(record.fields.get(config.column))
+        text = to_text(record.fields.get(text_column(config)))
         for name, value in record.fields.items():
-            if name != config.column and _offsets_into(value, text):
+            if name != text_column(config) and _offsets_into(value, text):
                 raise DataError(
                     f'{record.origin}: column "{name}" holds offsets into the text, wrong in a new wording',
                     remedy="write the entities as text instead of offsets, and name that column with --keep",
@@ -162,26 +136,26 @@ _BEGINS = ("start", "begin", "start_offset", "start_idx")
 _ENDS = ("end", "end_offset", "end_idx")
 
 
-def _strings(value: Any) -> Iterator[str]:
+def strings(value: Any) -> Iterator[str]:
     """All texts inside a value, the names of an object too (CLUENER writes entities there)."""
     if isinstance(value, Mapping):
         for name, inner in value.items():
             yield str(name)
-            yield from _strings(inner)
+            yield from strings(inner)
     elif isinstance(value, list | tuple):
         for inner in value:
-            yield from _strings(inner)
+            yield from strings(inner)
     else:
         yield to_text(value)
 
 
-def _parts(label: str) -> list[str]:
+def parts_of(label: str) -> list[str]:
     """Parts of an answer that a text may hold: keywords of a list, quoted values of a statement."""
     quoted = [next(filter(None, match.groups())) for match in _QUOTED.finditer(label)]
     return [*_PART.split(label), *quoted]
 
 
-def _kept(text: str, found: Sequence[str]) -> tuple[str, ...]:
+def kept(text: str, found: Sequence[str]) -> tuple[str, ...]:
     """Those of two characters or more that stand in the text, each once; a word of Latin letters only whole."""
     return tuple(dict.fromkeys(s for s in map(str.strip, found) if len(s) > 1 and _stands_in(s, text)))
 

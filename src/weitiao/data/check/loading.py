@@ -5,6 +5,7 @@ Nothing is dropped here: rows that cannot be made into samples are findings, not
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from weitiao.config import DataConfig, Source
 from weitiao.data.builder import columns_set, make_builder, shape_of
 from weitiao.data.check.material import Case, Material, Options, Whole
 from weitiao.data.check.tag_files import TAG_FORMATS, read_tags
-from weitiao.data.mask import make_mask
+from weitiao.data.mask import make_mask, read_vocabulary
 from weitiao.data.problems import combined
 from weitiao.data.read import read
 from weitiao.data.shapes import Shape, find_shape
@@ -52,7 +53,15 @@ def material_of(
             errors.append(error)
     if errors:
         raise combined(errors)
-    return _assemble(loaded, data, root, options or Options())
+    return _assemble(loaded, data, root, _with_names(options or Options(), data, root))
+
+
+def _with_names(options: Options, data: DataConfig, root: Path) -> Options:
+    """The options with the names that the recipe's split masks, where none were given."""
+    file = data.split.mask.vocabulary if data.split.mask is not None else None
+    if options.entities is not None or file is None:
+        return options
+    return dataclasses.replace(options, entities=read_vocabulary(file, root=root))
 
 
 def material_of_files(

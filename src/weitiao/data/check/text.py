@@ -18,8 +18,9 @@ _PUNCTUATION = re.compile(r"[\W_]+")
 # Words that change nothing in what is asked.
 _COURTESY = re.findall(
     r"\S+",
-    """我想知道 我想了解 我想问 我想查 想知道 想了解 请告诉我 告诉我 麻烦您 麻烦 请帮我 请帮忙 帮我 请你 请您 请给我 给我
-    能否 能不能 可以 一下 请问 请 你好 您好 谢谢 是什么 是多少 为多少 有多少 是几 什么 多少 的 了 吗 呢 啊 呀 吧 嘛 为 是""",
+    """我想知道 我想了解 我想问 我想查 想知道 想了解 请告诉我 告诉我 麻烦您 麻烦 请帮我 请帮忙 帮我 请你 请您 请给我
+    给我 能否 能不能 可以 一下 请问 请 你好 您好 谢谢 是什么 是多少 为多少 有多少
+    是几 什么 多少 的 了 吗 呢 啊 呀 吧 嘛 为 是""",
 )
 _POLITE = re.compile("|".join(sorted(_COURTESY, key=len, reverse=True)))
 _POLITE_EN = re.compile(

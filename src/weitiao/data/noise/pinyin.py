@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 _HANZI = re.compile("[\u4e00-\u9fff]")
+_RUNS = re.compile("[\u4e00-\u9fff]+|[^\u4e00-\u9fff]+")
 _CONFUSED = (("zh", "z"), ("ch", "c"), ("sh", "s"), ("n", "l"), ("f", "h"), ("r", "l"))
 """Initials that are taken for each other; the first becomes the second."""
 
@@ -79,7 +80,11 @@ def syllables(text: str) -> list[str]:
     """The syllable of each character without its tone, by its neighbours; empty where it is no Chinese character."""
     from pypinyin import Style, lazy_pinyin
 
-    read = lazy_pinyin(text, style=Style.NORMAL, errors=lambda chunk: [""] * len(chunk))
+    read = [
+        sound
+        for run in _RUNS.findall(text)
+        for sound in (lazy_pinyin(run, style=Style.NORMAL) if is_hanzi(run[0]) else [""] * len(run))
+    ]
     if len(read) != len(text):  # a word list that gives two characters one sound
         read = [lazy_pinyin(c, style=Style.NORMAL)[0] for c in text]
     return [syllable if is_hanzi(c) else "" for c, syllable in zip(text, read, strict=True)]

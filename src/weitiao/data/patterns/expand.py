@@ -29,6 +29,7 @@ class Sample:
         label: Of its class.
         slots: Values by name.
         spans: Where they stand in the sentence: start, end (exclusive), name.
+        speech: The sentence where people say it, else empty.
         pattern: That the sentence comes from; with ``split.group: pattern`` no pattern is in two parts.
     """
 
@@ -38,6 +39,7 @@ class Sample:
     label: str
     slots: Mapping[str, Scalar]
     spans: tuple[tuple[int, int, str], ...]
+    speech: str
     pattern: str
 
     def as_dict(self) -> dict[str, Any]:
@@ -49,6 +51,7 @@ class Sample:
             "label": self.label,
             "slots": dict(self.slots),
             "spans": [list(span) for span in self.spans],
+            "speech": self.speech,
             "pattern": self.pattern,
         }
 
@@ -170,7 +173,17 @@ def _sample(plan: Plan, kind: Class, pattern: Pattern, sentence: Sentence) -> Sa
             f'{plan.name}: {error} (sentence "{sentence.text}")',
             remedy="templates may use text, label, slots, the slots by name and the values of the class",
         ) from error
-    return Sample(prompt, response, sentence.text, kind.label, sentence.slots, sentence.spans, pattern.text)
+    speech = sentence.text if kind.config.spoken else ""
+    return Sample(
+        prompt,
+        response,
+        sentence.text,
+        kind.label,
+        sentence.slots,
+        sentence.spans,
+        speech,
+        pattern.text,
+    )
 
 
 def _too_few(plan: Plan, kind: Class, there: int, wanted: int) -> DataError:

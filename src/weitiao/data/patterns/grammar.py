@@ -207,11 +207,11 @@ class Grammar:
             bound = frozenset(values) & repeated
             if isinstance(head, Choice):
                 for option in head.options:
-                    ways = self._count((*option, *rest), bound, repeated)
+                    nodes = (*option, *rest)
+                    ways = self._count(nodes, bound, repeated)
                     if number < ways:
                         break
                     number -= ways
-                nodes = (*option, *rest)
                 continue
             if isinstance(head, Slot):
                 if head.name not in values:

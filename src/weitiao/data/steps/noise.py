@@ -16,6 +16,7 @@ from weitiao.data.problems import Problems
 from weitiao.data.steps.step import Account, fields_of
 from weitiao.types import Example, Message, content_id
 
+_NOTHING = (0, 0)
 _SEPARATORS = re.compile(r"[\s,，、;；。:：|]+")
 
 
@@ -46,6 +47,9 @@ class Noise:
         edits, length, num_damaged = 0, 0, 0
         for example in examples:
             where = _region(example, self.config.column)
+            if where == _NOTHING:
+                yield example
+                continue
             if where is None:
                 where_from = example.origin or example.id
                 problems.add(
@@ -96,6 +100,8 @@ def _region(example: Example, column: str | None) -> tuple[int, int] | None:
     if column is None:
         return 0, len(content)
     value = fields_of(example).get(column, "")
+    if not value.strip():
+        return _NOTHING
     for text in (value, value.strip()):
         start = content.rfind(text)
         if start >= 0:

@@ -1,0 +1,61 @@
+"""Augmentation as a step of the recipe."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from weitiao.config.augment import AugmentConfig
+from weitiao.data.augment.job import augment_examples
+from weitiao.data.augment.report import report_of
+from weitiao.data.augment.request import Generator
+from weitiao.data.steps.step import Account
+from weitiao.errors import ModelError
+from weitiao.types import Example
+
+
+class Augment:
+    """Adds new examples to the training part, behind those that are there.
+
+    Args:
+        config: What is wanted; the budget is that of one run, and answers on disk cost nothing.
+        generator: Who writes; default: the endpoint of the settings.
+        root: Folder that relative paths of the settings start at.
+    """
+
+    name = "augment"
+    parts: tuple[str, ...] = ("train",)
+
+    def __init__(
+        self, config: AugmentConfig, generator: Generator | None = None, root: Path | None = None
+    ) -> None:
+        self.config, self.generator, self.root = config, generator, root
+
+    def apply(self, examples: Iterable[Example], account: Account) -> Iterator[Example]:
+        """The examples, then the new ones.
+
+        Raises:
+            ConfigError: The settings do not fit, or the endpoint refuses everything.
+            ModelError: The endpoint stopped answering, or the budget ends before all texts are made.
+        """
+        sources = list(examples)
+        made, done = augment_examples(sources, self.config, generator=self.generator, root=self.root)
+        if done.made.stopped is not None:  # a data set that depends on when the money ran out is no data set
+            why = done.last_failure if done.made.stopped == "failures" else "the budget is used up"
+            raise ModelError(
+                f"data.steps: augment: {len(made):,} of {done.made.wanted:,} texts are made, then: {why}",
+                remedy="run again, with a larger budget if need be; what is paid for is not asked again",
+            )
+        report = report_of(done, self.config, rows=len(sources))
+        by_id = {example.id: example for example in sources}
+        for example in made:
+            source = by_id[example.meta["augment"]["of"]]
+            account.change(source.prompt[-1].content, example.prompt[-1].content)
+        account.facts.update(
+            generator=report["generator"],
+            settings=report["settings"],
+            kinds=report["kinds"],
+            dropped_texts=report["dropped"],
+        )
+        yield from sources
+        yield from made
