@@ -95,7 +95,7 @@ def augment_examples(
     root: Path | None = None,
     progress: Progress | None = None,
 ) -> tuple[list[Example], Done]:
-    """New examples whose last question, or the value of ``column`` in it, is worded anew; everything else is that of their source.
+    """New examples whose last question, or the value of ``column`` in it, is worded anew; the rest is that of their source.
 
     Meant for the training part alone, after the split.
 
