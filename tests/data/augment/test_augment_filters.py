@@ -230,6 +230,7 @@ def test_what_was_asked_for_is_read(texts: list[str]) -> None:
         ("이것은 무엇입니까", "hangul"),
         ("Что это", "cyrillic"),
         ("2020 !?", "none"),
+        ("a52防抖", "han"),
     ],
 )
 def test_scripts(text: str, script: str) -> None:

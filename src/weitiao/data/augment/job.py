@@ -95,9 +95,9 @@ def augment_examples(
     root: Path | None = None,
     progress: Progress | None = None,
 ) -> tuple[list[Example], Done]:
-    """New examples whose last question, or the value of ``column`` in it, is worded anew; the rest is that of their source.
+    """New examples whose last question, or the value of ``column`` in it, is worded anew.
 
-    Meant for the training part alone, after the split.
+    The rest is that of their source. Meant for the training part alone, after the split.
 
     Raises:
         ConfigError: As `write_texts`.

@@ -42,7 +42,7 @@ def script_of(text: str) -> str:
     for word in _WORD.findall(text):
         if _HAN.fullmatch(word):
             counts["han"] += 1
-        elif not word.isdecimal():
+        elif word.isalpha():  # a number or the name of a product is in no language
             counts[_script(word)] += 2
     if not counts:
         return "none"
