@@ -25,7 +25,19 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 
-ORDER = ("run", "data", "predict", "chat", "eval", "adapter", "base", "config", "recipe", "pretrain", "version")
+ORDER = (
+    "run",
+    "data",
+    "predict",
+    "chat",
+    "eval",
+    "adapter",
+    "base",
+    "config",
+    "recipe",
+    "pretrain",
+    "version",
+)
 
 
 @dataclass

@@ -68,7 +68,9 @@ def apply_fixes(
 
 def drop_errors(examples: Sequence[Example], mode: str) -> Fixed:
     """Without targets that are error messages."""
-    return _without(examples, errors_among([e.reference or "" for e in examples]), "target is an error message")
+    return _without(
+        examples, errors_among([e.reference or "" for e in examples]), "target is an error message"
+    )
 
 
 def drop_duplicates(examples: Sequence[Example], mode: str) -> Fixed:
