@@ -232,7 +232,7 @@ def test_a_run_is_not_started_over_or_continued_with_another_recipe(whole: Path,
 
 def test_a_diverged_run_says_what_to_change(out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     plain = pretrain_trainer.row_loss
-    monkeypatch.setattr(pretrain_trainer, "row_loss", lambda *a: plain(*a) * float("nan"))
+    monkeypatch.setattr(pretrain_trainer, "row_loss", lambda *a, **k: plain(*a, **k) * float("nan"))
     with pytest.raises(TrainError, match=r"(?s)the loss is nan after step 0.*lower optimizer\."):
         pretrain(make_recipe(), out, note=quiet)
 

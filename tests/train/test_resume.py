@@ -214,7 +214,7 @@ def test_checkpoints_are_not_overwritten_by_accident(tmp_path: Path) -> None:
         ({"seed": 6}, "seed: was 5, is 6"),
         ({"number": 21}, "data.training samples: was"),
         ({"dev": 5}, "data.dev samples: was"),
-        ({"learning_rate": 0.1}, "train.learning_rate: was 0.005, is 0.1"),
+        ({"learning_rate": 0.1}, "train.learning_rate: was 0.02, is 0.1"),
         ({"state": {"base": "b", "method": {"kind": "prefix"}}}, 'run.base: was "a", is "b"'),
     ],
 )
