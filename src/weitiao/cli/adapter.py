@@ -29,15 +29,7 @@ def show(
     if as_json:
         typer.echo(json.dumps(description, ensure_ascii=False, indent=2))
         return
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(box=None, show_header=False, pad_edge=False)
-    table.add_column(style="bold", no_wrap=True)
-    table.add_column(overflow="fold")
-    for name, value in flatten(description):
-        table.add_row(name, Text(value))
-    shell.output().print(table)
+    shell.print_facts(flatten(description))
 
 
 @app.command("convert")

@@ -38,15 +38,9 @@ def show(
     if as_json:
         typer.echo(json.dumps(description, ensure_ascii=False, indent=2))
         return
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(box=None, show_header=False, pad_edge=False)
-    table.add_column(style="bold", no_wrap=True)
-    table.add_column(overflow="fold")
-    for name, value in description.items():
-        table.add_row(name.replace("_bytes", ""), Text(_shown(name, value)))
-    shell.output().print(table)
+    shell.print_facts(
+        (name.replace("_bytes", ""), _shown(name, value)) for name, value in description.items()
+    )
 
 
 def _shown(name: str, value: Any) -> str:

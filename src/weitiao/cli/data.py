@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -22,6 +20,7 @@ from weitiao.cli import (
     shell,
 )
 from weitiao.cli.options import Out, RecipePath, Sets
+from weitiao.data.whole import write_whole
 from weitiao.errors import ConfigError
 
 app = typer.Typer(no_args_is_help=True, help="Look at the samples of a recipe, or write its dataset.")
@@ -75,14 +74,9 @@ def show(
 
 
 def _write(path: Path, text: str) -> None:
-    fresh = path.with_name(f".{path.name}.new")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        fresh.write_text(text, encoding="utf-8")
-        os.replace(fresh, path)
+        write_whole(path, [text])
     except OSError as error:
-        with contextlib.suppress(OSError):
-            fresh.unlink()
         raise ConfigError(
             f"--html: {path} cannot be written: {error.strerror or error}", remedy="choose another file"
         ) from error

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
-import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from weitiao.data.whole import write_whole
 from weitiao.errors import ConfigError
 
 
@@ -38,21 +37,18 @@ def write_jsonl(path: Path, rows: Iterable[Mapping[str, Any]]) -> int:
     Raises:
         ConfigError: The file cannot be written.
     """
-    fresh = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.tmp")
     count = 0
+
+    def lines() -> Iterator[str]:
+        nonlocal count
+        for row in rows:
+            yield json.dumps(row, ensure_ascii=False) + "\n"
+            count += 1
+
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with fresh.open("w", encoding="utf-8", newline="") as file:
-            for row in rows:
-                file.write(json.dumps(row, ensure_ascii=False) + "\n")
-                count += 1
-            file.flush()
-            os.fsync(file.fileno())
-        fresh.replace(path)
+        write_whole(path, lines())
     except OSError as error:
         raise ConfigError(
             f"{path} cannot be written: {error.strerror or error}", remedy="choose another file"
         ) from error
-    finally:
-        fresh.unlink(missing_ok=True)
     return count

@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import uuid
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -18,6 +16,7 @@ from typing import Any
 from weitiao.data.card_page import PAGE, card_page
 from weitiao.data.problems import Problems
 from weitiao.data.split import PARTS
+from weitiao.data.whole import write_whole
 from weitiao.errors import DataError
 from weitiao.types import ROLES, Dataset, Example, Message, Origin, ToolCall
 
@@ -109,25 +108,13 @@ def save(dataset: Dataset, folder: Path) -> None:
     (folder / CARD).unlink(missing_ok=True)  # no card while the parts are being replaced
     for name in PARTS:
         examples: Iterable[Example] = getattr(dataset, name)
-        _write(folder / f"{name}.jsonl", (_line(example_dict(example)) for example in examples))
-    _write(folder / PAGE, [card_page(dataset.card, title=f"Data card: {folder.resolve().name}")])
-    _write(folder / CARD, [json.dumps(dict(dataset.card), ensure_ascii=False, indent=2) + "\n"])
+        write_whole(folder / f"{name}.jsonl", (_line(example_dict(example)) for example in examples))
+    write_whole(folder / PAGE, [card_page(dataset.card, title=f"Data card: {folder.resolve().name}")])
+    write_whole(folder / CARD, [json.dumps(dict(dataset.card), ensure_ascii=False, indent=2) + "\n"])
 
 
 def _line(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False) + "\n"
-
-
-def _write(path: Path, lines: Iterable[str]) -> None:
-    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.tmp")
-    try:
-        with temporary.open("w", encoding="utf-8", newline="") as file:
-            file.writelines(lines)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def load(folder: Path) -> Dataset:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
-import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -19,6 +17,7 @@ from weitiao.data.augment.report import report_of, settings_of
 from weitiao.data.augment.request import Generator
 from weitiao.data.augment.rows import items_of, marks, rows_of
 from weitiao.data.read import read
+from weitiao.data.whole import write_whole
 from weitiao.errors import ConfigError, ModelError
 
 SOURCE = "source"  # the kind of a row that was there before
@@ -116,16 +115,10 @@ def _digest(settings: Mapping[str, Any]) -> str:
 
 
 def _write(path: Path, lines: Iterable[str]) -> None:
-    fresh = path.with_name(f".{path.name}.new")
     try:
-        with fresh.open("w", encoding="utf-8") as file:
-            file.writelines(lines)
-        os.replace(fresh, path)
+        write_whole(path, lines)
     except OSError as error:
         raise ConfigError(
             f"{path} cannot be written: {error.strerror or error}",
             remedy="make room, then go on with --resume",
         ) from error
-    finally:
-        with contextlib.suppress(OSError):
-            fresh.unlink(missing_ok=True)

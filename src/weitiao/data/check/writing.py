@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import uuid
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -12,6 +10,7 @@ from typing import Any
 
 from weitiao.data.check.finding import SEVERITIES, Finding
 from weitiao.data.check.material import Material
+from weitiao.data.whole import write_whole
 from weitiao.errors import DataError
 
 SCHEMA_VERSION = 1
@@ -46,15 +45,10 @@ def write(report: Mapping[str, Any], page: str, folder: Path) -> tuple[Path, Pat
 
 
 def _write(path: Path, text: str) -> Path:
-    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.tmp")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_text(text, encoding="utf-8")
-        os.replace(temporary, path)
+        write_whole(path, [text])
     except OSError as error:
         raise DataError(
             f"{path}: cannot be written: {error.strerror or error}", remedy="choose another folder with --out"
         ) from error
-    finally:
-        temporary.unlink(missing_ok=True)
     return path
