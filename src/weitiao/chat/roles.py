@@ -20,7 +20,7 @@ from weitiao.chat.codec import TextCodec
 from weitiao.chat.identity import fingerprint_of, located, pad_id_of
 from weitiao.chat.plain import ids_in_front
 from weitiao.chat.protocols import Piece, Tokenizer
-from weitiao.chat.runs import Run, encode_runs
+from weitiao.chat.runs import Run, encode_runs, encode_sample
 from weitiao.chat.special import unwrapped
 from weitiao.errors import FormatError
 from weitiao.types import Example, Message, Rendered, Reply
@@ -99,9 +99,7 @@ class RolesFormat:
             runs = self._runs(messages, example.tools)
             if messages[-1].role == "assistant":
                 runs.pop()  # the separator behind the end token
-            ids, trained = encode_runs(self._codec, runs)
-            if trained and trained[0]:
-                raise FormatError("the prompt is empty: nothing stands in front of the answer")
+            ids, trained = encode_sample(self._codec, runs)
             return Rendered(ids, trained, example.id)
 
     def render_prompt(

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from weitiao.chat.codec import TextCodec
+from weitiao.errors import FormatError
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +39,18 @@ def encode_runs(codec: TextCodec, runs: Iterable[Run]) -> tuple[tuple[int, ...],
         ids.extend(some)
         trained.extend([run.trained] * len(some))
     return tuple(ids), tuple(trained)
+
+
+def encode_sample(codec: TextCodec, runs: Iterable[Run]) -> tuple[tuple[int, ...], tuple[bool, ...]]:
+    """As `encode_runs`, for a whole sample, which must not begin with a target.
+
+    Raises:
+        FormatError: Nothing stands in front of the answer.
+    """
+    ids, trained = encode_runs(codec, runs)
+    if trained and trained[0]:
+        raise FormatError("the prompt is empty: nothing stands in front of the answer")
+    return ids, trained
 
 
 def _joined(runs: Iterable[Run]) -> Iterator[Run]:

@@ -12,7 +12,7 @@ from weitiao.chat.clock import on_a_fixed_day
 from weitiao.chat.codec import TextCodec
 from weitiao.chat.identity import fingerprint_of, located, pad_id_of
 from weitiao.chat.protocols import Piece, Tokenizer
-from weitiao.chat.runs import Run, encode_runs
+from weitiao.chat.runs import Run, encode_runs, encode_sample
 from weitiao.chat.turns import Turns, conversation_of, mark_generations
 from weitiao.errors import FormatError
 from weitiao.types import Example, Message, Rendered, Reply
@@ -110,9 +110,7 @@ class TemplateFormat:
                 parts = self._parts(messages, generation=False)
                 self._check_prompts(messages, parts)
                 runs = self._runs(parts, messages, whole=True)
-            ids, trained = encode_runs(self._codec, runs)
-            if trained and trained[0]:
-                raise FormatError("the prompt is empty: nothing stands in front of the answer")
+            ids, trained = encode_sample(self._codec, runs)
             return Rendered(ids, trained, example.id)
 
     def render_prompt(
