@@ -102,6 +102,7 @@ class Example:
         origin: Where it comes from.
         meta: Free fields carried along to predictions (for instance the user's own id).
         tools: JSON schemas of the functions that the assistant may call (OpenAI's form), in the order given.
+        weight: Of each of its targets in the training loss (class weights).
     """
 
     id: str
@@ -110,6 +111,7 @@ class Example:
     origin: Origin | None = None
     meta: Mapping[str, Any] = field(default_factory=dict)
     tools: tuple[Mapping[str, Any], ...] = ()
+    weight: float = 1.0
 
     @property
     def prompt(self) -> tuple[Message, ...]:

@@ -22,6 +22,7 @@ from weitiao.chat import (
 from weitiao.config import ChatGLM2Format as ChatGLM2Config
 from weitiao.config import ChatGLM3Format as ChatGLM3Config
 from weitiao.config import ChatGLMFormat as ChatGLMConfig
+from weitiao.config import RolesFormat as RolesConfig
 from weitiao.errors import FormatError
 from weitiao.types import Example, Message, Origin, Reply, ToolCall
 
@@ -283,3 +284,11 @@ def test_kinds_and_restoring() -> None:
         assert again.describe() == fmt.describe()
         assert again.render(Example("e", (USER, CALLING))) == fmt.render(Example("e", (USER, CALLING)))
     assert len(seen) == len(configs)
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_the_weight_goes_into_the_sample(version: str) -> None:
+    fmt = make_format("auto", small_tokenizer(version))
+    assert fmt.render(Example("e", (USER, ANSWER), weight=2.5)).weight == 2.5
+    roles = make_format(RolesConfig(), small_tokenizer(version))
+    assert roles.render(Example("e", (USER, ANSWER), weight=0.5)).weight == 0.5

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -139,3 +140,11 @@ def test_pieces_spell_the_sample(any_tokenizer: Any) -> None:
     assert "你好 there 😀" in text
     assert "yes  No\n好 <s>" in text
     assert {p.id for p in pieces if p.special} == set(rendered.ids) & markup_ids(any_tokenizer)
+
+
+def test_the_weight_goes_into_the_sample(any_tokenizer: Any) -> None:
+    fmt = make_format("auto", any_tokenizer)
+    plain = example("question", "answer")
+    rendered, weighted = fmt.render(plain), fmt.render(replace(plain, weight=2.5))
+    assert rendered.weight == 1
+    assert weighted == replace(rendered, weight=2.5)

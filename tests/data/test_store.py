@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -11,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from weitiao.data import dataset_hash, load, read_examples, save
+from weitiao.data.store import example_dict, example_from
 from weitiao.errors import DataError
 from weitiao.types import ROLES, Dataset, Example, Message, Origin
 
@@ -107,3 +109,14 @@ def test_all_bad_lines_are_named(tmp_path: Path) -> None:
         assert expected in message
     with pytest.raises(DataError, match="no such file"):
         list(read_examples(tmp_path / "none.jsonl"))
+
+
+def test_weights_are_kept_and_part_of_the_hash(tmp_path: Path) -> None:
+    plain = Example("a", (Message("user", "q"), Message("assistant", "r", True)))
+    weighted = replace(plain, weight=2.5)
+    assert example_from(example_dict(weighted)) == weighted
+    assert "weight" not in example_dict(plain)
+    one, other = (Dataset((e,), (), (), {}) for e in (plain, weighted))
+    assert dataset_hash(one) != dataset_hash(other)
+    with pytest.raises(ValueError, match="weight"):
+        example_from({**example_dict(plain), "weight": "heavy"})

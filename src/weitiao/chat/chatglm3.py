@@ -85,7 +85,7 @@ class ChatGLM3Format:
             else:
                 ids.append(self._role["assistant"])
                 trained.append(False)
-            return Rendered(tuple(ids), tuple(trained), example.id)
+            return Rendered(tuple(ids), tuple(trained), example.id, example.weight)
 
     def render_prompt(
         self, messages: Sequence[Message], tools: Sequence[Mapping[str, Any]] = ()

@@ -56,7 +56,7 @@ class PlainFormat:
                     "the prompt is empty and the tokenizer puts nothing in front of the answer",
                     remedy="give a prompt, or a separator that is not empty",
                 )
-            return Rendered(ids, trained, example.id)
+            return Rendered(ids, trained, example.id, example.weight)
 
     def render_prompt(
         self, messages: Sequence[Message], tools: Sequence[Mapping[str, Any]] = ()

@@ -100,7 +100,7 @@ class RolesFormat:
             if messages[-1].role == "assistant":
                 runs.pop()  # the separator behind the end token
             ids, trained = encode_sample(self._codec, runs)
-            return Rendered(ids, trained, example.id)
+            return Rendered(ids, trained, example.id, example.weight)
 
     def render_prompt(
         self, messages: Sequence[Message], tools: Sequence[Mapping[str, Any]] = ()

@@ -148,7 +148,7 @@ class ChatGLM2Format(_Rounds):
         """The whole sample; see `ChatFormat.render`."""
         with located(example):
             ids, trained = self._rows(example.messages, example.tools)
-            return Rendered(tuple(ids), tuple(trained), example.id)
+            return Rendered(tuple(ids), tuple(trained), example.id, example.weight)
 
     def render_prompt(
         self, messages: Sequence[Message], tools: Sequence[Mapping[str, Any]] = ()
@@ -206,7 +206,7 @@ class ChatGLMFormat(_Rounds):
             train = messages[-1].role == "assistant" and messages[-1].train
             said = [] if answer is None else [*self._codec.encode(answer), self._eos]
             trained = [False] * len(context) + [train] * (1 + len(said))
-            return Rendered((*ids, *said), tuple(trained), example.id, context=len(context))
+            return Rendered((*ids, *said), tuple(trained), example.id, example.weight, context=len(context))
 
     def render_prompt(
         self, messages: Sequence[Message], tools: Sequence[Mapping[str, Any]] = ()

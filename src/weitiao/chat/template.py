@@ -102,7 +102,7 @@ class TemplateFormat:
             messages = example.messages
             if messages[-1].role != "assistant":
                 ids = self.render_prompt(messages, example.tools)
-                return Rendered(ids, (False,) * len(ids), example.id)
+                return Rendered(ids, (False,) * len(ids), example.id, example.weight)
             if self._turns is not None:
                 runs = self._turns.sample(messages, example.tools)
             else:
@@ -111,7 +111,7 @@ class TemplateFormat:
                 self._check_prompts(messages, parts)
                 runs = self._runs(parts, messages, whole=True)
             ids, trained = encode_sample(self._codec, runs)
-            return Rendered(ids, trained, example.id)
+            return Rendered(ids, trained, example.id, example.weight)
 
     def render_prompt(
         self, messages: Sequence[Message], tools: Sequence[Mapping[str, Any]] = ()

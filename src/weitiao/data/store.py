@@ -1,8 +1,8 @@
 """Data sets in a folder: train.jsonl, dev.jsonl, test.jsonl, card.json and card.html (the card as a page).
 
 One example a line: ``{"id", "messages": [{"role", "content", "train"}], "group", "origin", "meta"}``, with
-``tool_calls`` in a message that calls functions and ``tools`` where there are some. The card is written last, so
-a folder with a card is whole.
+``tool_calls`` in a message that calls functions, and ``tools`` and ``weight`` where there are some. The card is
+written last, so a folder with a card is whole.
 """
 
 from __future__ import annotations
@@ -31,7 +31,10 @@ def dataset_hash(dataset: Dataset) -> str:
         for example in getattr(dataset, name):
             turns = [[m.role, m.content, m.train, *_calls(m)] for m in example.messages]
             tools = [list(example.tools)] if example.tools else []
-            digest.update(json.dumps([example.id, turns, *tools], ensure_ascii=False).encode() + b"\n")
+            weight = [{"weight": example.weight}] if example.weight != 1 else []
+            digest.update(
+                json.dumps([example.id, turns, *tools, *weight], ensure_ascii=False).encode() + b"\n"
+            )
     return digest.hexdigest()
 
 
@@ -59,6 +62,8 @@ def example_dict(example: Example) -> dict[str, Any]:
     }
     if example.tools:
         stored["tools"] = [dict(tool) for tool in example.tools]
+    if example.weight != 1:
+        stored["weight"] = example.weight
     return stored
 
 
@@ -80,6 +85,7 @@ def example_from(stored: Mapping[str, Any]) -> Example:
             origin=None if origin is None else Origin(origin["file"], origin["row"], origin.get("sheet")),
             meta=dict(stored.get("meta") or {}),
             tools=tuple(_typed(tool, dict, "tools") for tool in stored.get("tools") or ()),
+            weight=float(_typed(stored.get("weight", 1.0), int | float, "weight")),
         )
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"not a stored example: {type(error).__name__} {error}") from error
@@ -96,9 +102,9 @@ def _message(stored: Mapping[str, Any]) -> Message:
     return Message(role, _typed(stored["content"], str, "content"), bool(stored.get("train", False)), calls)
 
 
-def _typed(value: Any, kind: type, name: str) -> Any:
+def _typed(value: Any, kind: Any, name: str) -> Any:
     if not isinstance(value, kind):
-        raise ValueError(f"{name}: expected {kind.__name__}, got {type(value).__name__}")
+        raise ValueError(f"{name}: expected {getattr(kind, '__name__', kind)}, got {type(value).__name__}")
     return value
 
 
