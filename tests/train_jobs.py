@@ -98,8 +98,11 @@ def _work(
         _before_call(*at, lambda: os.kill(os.getpid(), number))
     tuned = model(method, dropout=0.1)
     result = train(tuned, out, resume=resume, **{**KILLED_JOB, **changes})
-    save_file({n: p.detach() for n, p in tuned.trainable().items()}, out / "final.safetensors")
-    counts = {n: v for n, v in vars(result).items() if n not in ("seconds", "peak_memory_bytes")}
+    losses = {f"losses.{name}": table for name, table in result.losses.tensors().items()}
+    save_file(
+        {**{n: p.detach() for n, p in tuned.trainable().items()}, **losses}, out / "final.safetensors"
+    )
+    counts = {n: v for n, v in vars(result).items() if n not in ("seconds", "peak_memory_bytes", "losses")}
     (out / "final.json").write_text(json.dumps(counts))
 
 

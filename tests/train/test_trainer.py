@@ -142,6 +142,7 @@ def test_a_checkpoint_holds_what_trains_and_never_the_base(tmp_path: Path) -> No
     assert set(load_file(folder / "trained.safetensors")) == {*tuned.trainable(), "prefix.start"}
     assert {p.name for p in folder.iterdir()} == {
         "trained.safetensors",
+        "losses.safetensors",
         "optimizer.pt",
         "scheduler.pt",
         "rng_state.pth",

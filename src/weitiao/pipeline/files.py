@@ -47,6 +47,15 @@ def writing(path: Path) -> Iterator[None]:
 
 
 def write_text(path: Path, text: str) -> None:
+    """Write a file whole or not at all.
+
+    Raises:
+        TrainError: It cannot be written (disk full, no permission).
+    """
+    write_bytes(path, text.encode("utf-8"))
+
+
+def write_bytes(path: Path, data: bytes) -> None:
     """Write a file under a temporary name, then rename it.
 
     Raises:
@@ -56,7 +65,7 @@ def write_text(path: Path, text: str) -> None:
     with writing(path):
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            fresh.write_text(text, encoding="utf-8")
+            fresh.write_bytes(data)
             os.replace(fresh, path)
         finally:
             with contextlib.suppress(OSError):

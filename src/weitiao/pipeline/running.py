@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
+from safetensors.torch import save as to_bytes
 
 from weitiao.chat import ChatFormat
 from weitiao.config import PrefixConfig, Recipe
@@ -26,10 +27,11 @@ from weitiao.pipeline.answering import (
     prediction_rows,
     reference_texts,
 )
-from weitiao.pipeline.files import claim, versions, write_json, write_lines, write_text, writing
+from weitiao.pipeline.files import claim, versions, write_bytes, write_json, write_lines, write_text, writing
 from weitiao.pipeline.opening import Opened, attach, notes, open_recipe
 from weitiao.recipe import Resolved, dump, load_recipe
 from weitiao.train.fit import FitResult, fit
+from weitiao.train.losses import LOSSES
 from weitiao.tuning.adapter import TENSORS, save_adapter
 from weitiao.tuning.tuned import Tuned
 from weitiao.types import Example, Rendered
@@ -83,7 +85,7 @@ def run(
 
     Returns:
         The report and the run folder with ``recipe.yaml``, ``dataset/``, ``adapter/``, ``checkpoints/``,
-        ``trainer_state.json``, ``predictions.jsonl``, ``report.json`` and ``report.html``.
+        ``trainer_state.json``, ``losses.safetensors``, ``predictions.jsonl``, ``report.json`` and ``report.html``.
 
     Raises:
         WeitiaoError: What is wrong and what to do; nothing is left half-written.
@@ -262,6 +264,7 @@ class _Run:
             measured = comparison.as_report()
             rows = prediction_rows(examples, references, before, after)
         write_lines(self.out / "predictions.jsonl", rows)
+        write_bytes(self.out / LOSSES, to_bytes(fitted.losses.tensors()))
         tensors = tuned.export()
         with writing(self.out / "adapter"):
             save_adapter(self.out / "adapter", tensors, self._adapter_config(tuned, measured["metrics"]))

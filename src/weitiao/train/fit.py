@@ -25,6 +25,7 @@ from transformers import TrainerCallback, TrainerState
 from weitiao.config import TrainConfig
 from weitiao.errors import TrainError, collect
 from weitiao.train import checkpoint
+from weitiao.train.losses import SampleLosses
 from weitiao.train.progress import Progress
 from weitiao.train.run_state import RunState
 from weitiao.train.schedule import Schedule
@@ -53,6 +54,7 @@ class FitResult:
             process so far (the base and what ran before included; 0 where the system does not tell).
         best: ``{"step", "metric", "value"}`` of the tensors now in the model; None without a dev part.
         stopped_early: Whether patience ran out before the last step.
+        losses: Of every training sample at each of its visits.
     """
 
     history: list[dict[str, float]]
@@ -64,6 +66,7 @@ class FitResult:
     peak_memory_bytes: int
     best: dict[str, Any] | None
     stopped_early: bool
+    losses: SampleLosses
 
 
 def fit(
@@ -137,6 +140,7 @@ def fit(
         peak_memory_bytes=peak_memory(tuned.device),
         best=run.best,
         stopped_early=run.stopped_early,
+        losses=trainer.losses,
     )
 
 

@@ -27,6 +27,7 @@ from weitiao.pack import Batch, pack
 from weitiao.train import checkpoint
 from weitiao.train.callbacks import Flow
 from weitiao.train.dev import draw, mean_loss, unchanged_random_state
+from weitiao.train.losses import LOSSES, SampleLosses
 from weitiao.train.run_state import RunState
 from weitiao.train.sampler import EpochSampler
 from weitiao.train.schedule import Schedule
@@ -75,6 +76,7 @@ class WeitiaoTrainer(Trainer):
         callbacks: Makes further callbacks (progress) that read the counts.
 
     Attributes:
+        losses: Of every training sample at each of its visits.
         is_between_steps: Whether weights, optimizer and counts belong to the same finished step.
     """
 
@@ -89,6 +91,7 @@ class WeitiaoTrainer(Trainer):
         self.job, self.schedule, self.folder, self.interrupts = job, schedule, folder, interrupts
         self.tuned = job.tuned
         self.run = RunState()
+        self.losses = SampleLosses(len(job.train))
         self.is_between_steps = False
         self._step_loss: Tensor | float = 0.0
         self._last_loss = math.nan
@@ -96,8 +99,11 @@ class WeitiaoTrainer(Trainer):
         super().__init__(
             model=job.tuned,
             args=training_arguments(job, schedule, folder),
-            data_collator=lambda samples: {"batch": self.packed(samples)},
-            train_dataset=list(job.train),  # type: ignore[arg-type]
+            data_collator=lambda numbers: {
+                "batch": self.packed([job.train[n] for n in numbers]),
+                "numbers": numbers,
+            },
+            train_dataset=range(len(job.train)),  # type: ignore[arg-type]
             callbacks=[flow, *callbacks(self.run)],
         )
         self.remove_callback(PrinterCallback)
@@ -124,20 +130,22 @@ class WeitiaoTrainer(Trainer):
     def _get_train_sampler(self, train_dataset: Any = None) -> EpochSampler:
         return EpochSampler(len(self.job.train), self.job.seed)
 
-    def _prepare_inputs(self, inputs: dict[str, Batch]) -> dict[str, Batch]:  # type: ignore[override]
-        return {"batch": inputs["batch"].to(self.tuned.device)}
+    def _prepare_inputs(self, inputs: dict[str, Any]) -> dict[str, Any]:  # type: ignore[override]
+        return {**inputs, "batch": inputs["batch"].to(self.tuned.device)}
 
-    def _get_num_items_in_batch(self, batch_samples: list[dict[str, Batch]], device: Any) -> Tensor:
+    def _get_num_items_in_batch(self, batch_samples: list[dict[str, Any]], device: Any) -> Tensor:
         """Weight of all targets of one optimizer step."""
         return torch.stack([inputs["batch"].weight.sum() for inputs in batch_samples]).sum().to(device)
 
     # --------------------------------------------------------------------------------------- loss
 
     def compute_loss(  # type: ignore[override]
-        self, model: nn.Module, inputs: dict[str, Batch], *_: Any, num_items_in_batch: Any = None, **__: Any
+        self, model: nn.Module, inputs: dict[str, Any], *_: Any, num_items_in_batch: Any = None, **__: Any
     ) -> Tensor:
         """This forward pass's part of the mean over the targets of the optimizer step, in nats."""
-        return model(inputs["batch"]).total / num_items_in_batch
+        found = model(inputs["batch"])
+        self.losses.add(inputs["numbers"], inputs["batch"], found.nll)
+        return found.total / num_items_in_batch
 
     def autocast_smart_context_manager(self, cache_enabled: bool | None = True) -> Any:
         """Computes in bfloat16 where float32 weights train and the precision asks for it."""
@@ -291,6 +299,7 @@ class WeitiaoTrainer(Trainer):
             self._save_optimizer_and_scheduler(str(folder))
             self._save_rng_state(str(folder))
             self.state.save_to_json(str(folder / STATE))
+            _write_tensors(self.losses.tensors(), folder / LOSSES)
             run = {"origin": self.job.origin, "run": self.run.dump()}
             (folder / RUN).write_text(json.dumps(run, ensure_ascii=False, indent=1), "utf-8")
         best = self.run.best["step"] if self.run.best else None
@@ -306,6 +315,7 @@ class WeitiaoTrainer(Trainer):
             TrainError: It holds other tensors than train here.
         """
         self._load_from_checkpoint(str(folder))
+        self.losses = SampleLosses.load(folder / LOSSES)
         self.state = TrainerState.load_from_json(str(folder / STATE))
         self.run.load(json.loads((folder / RUN).read_text("utf-8"))["run"], self.state.log_history)
         if self.run.best and not checkpoint.is_complete(self._folder_of_best(self.run.best)):
