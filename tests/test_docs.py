@@ -40,6 +40,7 @@ PAIRS = {
     "docs/data-making.md": "docs/data-making.zh.md",
     "docs/data-check.md": "docs/data-check.zh.md",
     "docs/augment.md": "docs/augment.zh.md",
+    "docs/balance.md": "docs/balance.zh.md",
     "docs/formats.md": "docs/formats.zh.md",
     "docs/data-exchange.md": "docs/data-exchange.zh.md",
     "docs/bases.md": "docs/bases.zh.md",

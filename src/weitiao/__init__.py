@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from weitiao.errors import WeitiaoError as WeitiaoError
     from weitiao.infer.loaded import open_adapter as load
     from weitiao.infer.predict import predict_file as predict_file
+    from weitiao.pipeline.comparing import compare_robustness as compare_robustness
     from weitiao.pipeline.measuring import evaluate_adapter as evaluate_adapter
     from weitiao.pipeline.measuring import preview as preview
     from weitiao.pipeline.running import run as run
@@ -29,6 +30,7 @@ _WHERE = {
     "Message": ("weitiao.types", "Message"),
     "Recipe": ("weitiao.config", "Recipe"),
     "WeitiaoError": ("weitiao.errors", "WeitiaoError"),
+    "compare_robustness": ("weitiao.pipeline.comparing", "compare_robustness"),
     "evaluate_adapter": ("weitiao.pipeline.measuring", "evaluate_adapter"),
     "load": ("weitiao.infer.loaded", "open_adapter"),
     "load_recipe": ("weitiao.recipe", "load_recipe"),
@@ -41,6 +43,7 @@ __all__ = [
     "Message",
     "Recipe",
     "WeitiaoError",
+    "compare_robustness",
     "evaluate_adapter",
     "load",
     "load_recipe",

@@ -73,15 +73,17 @@ class RequestError(WeitiaoError):
         self.status = status
 
 
-def collect(problems: Sequence[str], *, what: str, limit: int = 20) -> str:
+def collect(problems: Sequence[str], *, what: str, limit: int = 20, more: int = 0) -> str:
     """Put several problems of one file or recipe into one message.
 
     Args:
         problems: One sentence each, in the order in which they occur.
         what: Heading, for instance ``orders.xlsx has 3 problems``.
         limit: How many are written out; the rest is counted.
+        more: Problems beside these, which are only counted.
     """
     shown = [f"  - {p}" for p in problems[:limit]]
-    if len(problems) > limit:
-        shown.append(f"  ... and {len(problems) - limit} more")
+    more += max(0, len(problems) - limit)
+    if more:
+        shown.append(f"  ... and {more} more")
     return "\n".join([what, *shown])

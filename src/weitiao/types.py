@@ -137,11 +137,14 @@ def content_id(messages: Sequence[Message], tools: Sequence[Mapping[str, Any]] =
 
 @dataclass(frozen=True, slots=True)
 class Dataset:
-    """Examples in three parts and the card that says how they came about."""
+    """Examples in three parts and the card that says how they came about.
 
-    train: tuple[Example, ...]
-    dev: tuple[Example, ...]
-    test: tuple[Example, ...]
+    A part is a tuple, or where it is large a sequence that reads from a file.
+    """
+
+    train: Sequence[Example]
+    dev: Sequence[Example]
+    test: Sequence[Example]
     card: Mapping[str, Any]
 
 

@@ -217,12 +217,12 @@ def test_options_that_do_not_apply_are_refused(tmp_path: Path) -> None:
 
 def test_bad_sheets(tmp_path: Path) -> None:
     path = workbook(
-        tmp_path / "b.xlsx", empty=[], header=[["a"]], twice=[["a", "a"], [1, 2]], wide=[["a"], [1, 2]]
+        tmp_path / "b.xlsx", empty=[], header=[["a"]], twice=[["a", "a"], [1, 2]], wide=[["a"], [1], [1, 2]]
     )
     assert fails(path, sheet="empty").startswith('b.xlsx, sheet "empty": no records')
     assert 'sheet "header": no records' in fails(path, sheet="header")
     assert 'sheet "twice", row 1: duplicate' in fails(path, sheet="twice").replace(": row", ", row")
-    assert 'sheet "wide": row 2: a value in column 2' in fails(path, sheet="wide")
+    assert 'sheet "wide": row 3: a value in column 2' in fails(path, sheet="wide")
 
 
 def test_damaged_sheet_inside_a_good_workbook(tmp_path: Path) -> None:

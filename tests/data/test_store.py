@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from weitiao.data import dataset_hash, load, read_examples, save
-from weitiao.data.store import example_dict, example_from
+from weitiao.data.lines import example_dict, example_from
 from weitiao.errors import DataError
 from weitiao.types import ROLES, Dataset, Example, Message, Origin
 
@@ -65,14 +65,17 @@ def test_saving_again_replaces_and_leaves_no_other_files(tmp_path: Path) -> None
     ]
 
 
-def test_a_broken_save_leaves_no_card(tmp_path: Path) -> None:
-    save(small(), tmp_path)
+def test_a_broken_save_leaves_what_was_there(tmp_path: Path) -> None:
     unwritable = Example("id", small().train[0].messages, meta={"x": object()})
     with pytest.raises(TypeError):
-        save(Dataset((), (), (unwritable,), {}), tmp_path)
-    assert not [p for p in tmp_path.iterdir() if p.suffix == ".tmp"]
+        save(Dataset((), (), (unwritable,), {}), tmp_path / "new")
     with pytest.raises(DataError, match="no complete data set"):
-        load(tmp_path)
+        load(tmp_path / "new")
+    save(small(), tmp_path / "old")
+    with pytest.raises(TypeError):
+        save(Dataset((), (), (unwritable,), {}), tmp_path / "old")
+    assert load(tmp_path / "old") == small()
+    assert not list(tmp_path.rglob("*.tmp"))
 
 
 def test_changed_parts_are_refused(tmp_path: Path) -> None:

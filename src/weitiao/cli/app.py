@@ -6,7 +6,20 @@ from typing import Annotated
 
 import typer
 
-from weitiao.cli import adapter, base, chat, config, data, evaluate, predict, pretrain, recipe, run, version
+from weitiao.cli import (
+    adapter,
+    base,
+    chat,
+    config,
+    data,
+    evaluate,
+    predict,
+    pretrain,
+    recipe,
+    robustness,
+    run,
+    version,
+)
 from weitiao.cli.shell import Shell, WeitiaoGroup, listen
 
 app = typer.Typer(
@@ -42,6 +55,7 @@ app.command("predict")(predict.predict)
 app.command("chat")(chat.chat)
 app.add_typer(adapter.app, name="adapter")
 app.command("eval")(evaluate.evaluate)
+app.command("robustness")(robustness.robustness)
 app.add_typer(base.app, name="base")
 app.add_typer(config.app, name="config")
 app.add_typer(recipe.app, name="recipe")

@@ -10,12 +10,14 @@ import typer
 
 from weitiao.cli import (
     data_augment,
+    data_balance,
     data_check,
     data_diff,
     data_exam,
     data_expand,
     data_export,
     data_noise,
+    data_suspects,
     data_templates,
     shell,
 )
@@ -84,22 +86,30 @@ def _write(path: Path, text: str) -> None:
 
 @app.command("prepare")
 def prepare(context: typer.Context, recipe: RecipePath, out: Out, sets: Sets = None) -> None:
-    """Write the dataset of a recipe (train, dev, test and the card), without a model."""
+    """Write the dataset of a recipe (train, dev, test and the card); the base is loaded only if a step needs it."""
     from weitiao.data import prepare as prepare_data
     from weitiao.data import save
+    from weitiao.data.augment.step import needs_base
     from weitiao.recipe import load_recipe
 
     resolved = load_recipe(recipe, tuple(sets or ()))
-    dataset = prepare_data(resolved.value, root=resolved.root)
+    generator = None
+    if needs_base(resolved.value.data):
+        from weitiao.pipeline.opening import recipe_writer
+
+        generator = recipe_writer(resolved)
+    dataset = prepare_data(resolved.value, root=resolved.root, generator=generator)
     save(dataset, Path(out))
     counts = ", ".join(f"{name} {len(getattr(dataset, name)):,}" for name in ("train", "dev", "test"))
     shell.output().print(f"{counts} -> {out}", soft_wrap=True, highlight=False)
 
 
 app.command("augment")(data_augment.augment)
+app.command("balance")(data_balance.balance)
 app.command("exam")(data_exam.exam)
 app.command("export")(data_export.export)
 app.command("diff")(data_diff.diff)
 app.command("expand")(data_expand.expand)
 app.command("noise")(data_noise.noise)
 app.command("templates")(data_templates.templates)
+app.command("suspects")(data_suspects.suspects)

@@ -27,16 +27,7 @@ _PLACES = {
     "filter.names": "--names",
 }
 #: Options whose names are those of the settings.
-_OF_ENDPOINT = (
-    "model",
-    "api_key_env",
-    "temperature",
-    "max_tokens",
-    "retries",
-    "concurrency",
-    "price_in",
-    "price_out",
-)
+_ONLY_ENDPOINT = ("model", "api_key_env", "timeout", "retries", "concurrency", "price_in", "price_out")
 _OF_JOB = (
     "per_row",
     "target_per_class",
@@ -52,12 +43,23 @@ _OF_JOB = (
 
 _File = Annotated[Path, typer.Argument(metavar="FILE", help="json, jsonl, csv, tsv, xlsx or parquet.")]
 _Endpoint = Annotated[
-    str,
+    str | None,
     typer.Option(
         "--endpoint", metavar="URL", help="OpenAI-compatible, for instance http://localhost:8000/v1."
     ),
 ]
-_Model = Annotated[str, typer.Option("--model", metavar="NAME", help="Name of the model there.")]
+_Model = Annotated[str | None, typer.Option("--model", metavar="NAME", help="Name of the model there.")]
+_Base = Annotated[
+    str | None,
+    typer.Option(
+        "--base",
+        metavar="PATH",
+        help="Instead of an endpoint: a base on this machine (folder, or weitiao-tiny).",
+    ),
+]
+_BatchSize = Annotated[
+    int, typer.Option("--batch-size", metavar="N", help="With --base: requests that are answered together.")
+]
 _Output = Annotated[
     Path, typer.Option("--output", metavar="FILE", help="A jsonl file: the rows, then the new ones.")
 ]
@@ -99,7 +101,12 @@ _ApiKeyEnv = Annotated[
 ]
 _Concurrency = Annotated[int, typer.Option("--concurrency", metavar="N", help="Requests at a time.")]
 _Temperature = Annotated[float, typer.Option("--temperature", metavar="T", help="Of the sampling.")]
-_MaxTokens = Annotated[int, typer.Option("--max-tokens", metavar="N", help="Longest answer in tokens.")]
+_MaxTokens = Annotated[
+    int | None,
+    typer.Option(
+        "--max-tokens", metavar="N", help="Longest answer in tokens. Default: 1024, with --base 256."
+    ),
+]
 _Timeout = Annotated[float, typer.Option("--timeout", metavar="SECONDS", help="Longest wait for an answer.")]
 _Retries = Annotated[int, typer.Option("--retries", metavar="N", help="Further tries of a failed request.")]
 _Rounds = Annotated[
@@ -131,9 +138,10 @@ _Resume = Annotated[bool, typer.Option("--resume", help="Go on with a run that w
 def augment(
     context: typer.Context,
     file: _File,
-    endpoint: _Endpoint,
-    model: _Model,
     output: _Output,
+    endpoint: _Endpoint = None,
+    model: _Model = None,
+    base: _Base = None,
     column: _Column = "prompt",
     label: _Label = None,
     keep: _Keep = "",
@@ -146,7 +154,8 @@ def augment(
     api_key_env: _ApiKeyEnv = None,
     concurrency: _Concurrency = 4,
     temperature: _Temperature = 0.9,
-    max_tokens: _MaxTokens = 1024,
+    max_tokens: _MaxTokens = None,
+    batch_size: _BatchSize = 8,
     timeout: _Timeout = 60.0,
     retries: _Retries = 5,
     rounds: _Rounds = 2,
@@ -169,6 +178,7 @@ def augment(
     from weitiao.config import Source
     from weitiao.data.augment import augment_file, summary_of
 
+    _check_writer(context)
     config = _config(context.params)
     if limit is not None and limit < 1:
         raise ConfigError(f"--limit: expected 1 or more, got {limit}", remedy="leave it out to use all rows")
@@ -176,8 +186,15 @@ def augment(
     words = [word for word in sys.argv[1:] if word != "--resume"]
     here.resume = shlex.join(["weitiao", *words, "--resume"])
     source = Source(file=str(file), sheet=sheet, limit=limit)
+    generator = None
+    if base is not None:
+        from weitiao.pipeline.writing import open_writer
+
+        generator = open_writer(base, batch_size=batch_size)
     with _bar(here.progress()) as progress:
-        report = augment_file(source, output, config, resume=resume, new_only=new_only, progress=progress)
+        report = augment_file(
+            source, output, config, generator=generator, resume=resume, new_only=new_only, progress=progress
+        )
     shell.output().print(f"{output}\n{summary_of(report)}", soft_wrap=True, highlight=False, markup=False)
 
 
@@ -195,11 +212,7 @@ def _config(given: Mapping[str, Any]) -> AugmentConfig:
         return AugmentConfig.model_validate(
             {
                 **{name: given[name] for name in _OF_JOB},
-                "endpoint": {
-                    "url": given["endpoint"],
-                    "timeout_s": given["timeout"],
-                    **{name: given[name] for name in _OF_ENDPOINT},
-                },
+                **_writer(given),
                 "kinds": _list(given["kinds"]),
                 "keep": _list(given["keep"]),
                 "filter": {"names": given["names"], "verify": given["verify"]},
@@ -209,15 +222,52 @@ def _config(given: Mapping[str, Any]) -> AugmentConfig:
         problems = []
         for fault in error.errors(include_url=False):
             path = ".".join(str(part) for part in fault["loc"])
-            name = _PLACES.get(path) or "--" + path.split(".")[-1 if path.startswith("endpoint.") else 0]
+            name = (
+                _PLACES.get(path)
+                or "--" + path.split(".")[-1 if path.startswith(("endpoint.", "base.")) else 0]
+            )
             said = fault["msg"].removeprefix("Value error, ")
-            problems.append(f"{name.replace('_', '-')}: {said}" if path not in ("", "endpoint") else said)
+            problems.append(
+                f"{name.replace('_', '-')}: {said}" if path not in ("", "endpoint", "base") else said
+            )
         raise ConfigError(
             problems[0]
             if len(problems) == 1
             else collect(problems, what=f"{len(problems)} options are wrong"),
             remedy="see `weitiao data augment --help`",
         ) from None
+
+
+def _check_writer(context: typer.Context) -> None:
+    """Refuse a command that says not, or in two ways, who writes.
+
+    Raises:
+        ConfigError: Neither endpoint nor base, half an endpoint, or a base with options of an endpoint.
+    """
+    sources = {name: context.get_parameter_source(name) for name in context.params}
+    named = [name for name, source in sources.items() if source is not None and source.name == "COMMANDLINE"]
+    of_endpoint = [name for name in named if name in (*_ONLY_ENDPOINT, "endpoint")]
+    if "base" not in named and {"endpoint", "model"} <= set(named):
+        if "batch_size" in named:
+            raise ConfigError("--batch-size is for --base", remedy="use --concurrency with an endpoint")
+        return
+    if "base" in named and not of_endpoint:
+        return
+    came = [f"--{name.replace('_', '-')}" for name in [*of_endpoint, *(["base"] if "base" in named else [])]]
+    raise ConfigError(
+        "expected --endpoint with --model, or --base without options of an endpoint, got "
+        f"{', '.join(came) or 'neither'}",
+        remedy="name an endpoint and its model, or a base on this machine",
+    )
+
+
+def _writer(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Section `endpoint` or `base`."""
+    shared = {name: given[name] for name in ("temperature", "max_tokens") if given[name] is not None}
+    if given["base"] is not None:
+        return {"base": {"batch_size": given["batch_size"], **shared}}
+    settings = {name: given[name] for name in _ONLY_ENDPOINT if name != "timeout"}
+    return {"endpoint": {"url": given["endpoint"], "timeout_s": given["timeout"], **settings, **shared}}
 
 
 class _Requests:

@@ -3,26 +3,47 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 
 from weitiao.cli import shell
 from weitiao.cli.options import Out, RecipePath, Resume, Sets
 
+Folds = Annotated[
+    int | None,
+    typer.Option(
+        "--folds",
+        metavar="K",
+        min=2,
+        help="Train and measure K times, each row tested once; over data.split.folds. Default: as the recipe says.",
+    ),
+]
+
 
 def run(
-    context: typer.Context, recipe: RecipePath, out: Out, sets: Sets = None, resume: Resume = False
+    context: typer.Context,
+    recipe: RecipePath,
+    out: Out,
+    sets: Sets = None,
+    resume: Resume = False,
+    folds: Folds = None,
 ) -> None:
     """Prepare the data, train, and measure before and after, as the recipe says."""
     import weitiao
 
     here = shell.of(context)
-    here.resumable("run", recipe, out, sets or ())
-    result = weitiao.run(recipe, out=out, sets=tuple(sets or ()), resume=resume, console=here.progress())
+    here.resumable("run", recipe, out, sets or (), ["--folds", str(folds)] if folds is not None else [])
+    result = weitiao.run(
+        recipe, out=out, sets=tuple(sets or ()), resume=resume, folds=folds, console=here.progress()
+    )
     print_report(result.report, said=result.said)
     console = shell.output()
-    console.print(f"adapter  {result.out / 'adapter'}", soft_wrap=True, highlight=False)
+    if "folds" in result.report:
+        print_folds(result.report)
+        console.print(f"folds    {result.out / 'fold-*'}", soft_wrap=True, highlight=False)
+    else:
+        console.print(f"adapter  {result.out / 'adapter'}", soft_wrap=True, highlight=False)
     console.print(f"report   {result.out / 'report.html'}", soft_wrap=True, highlight=False)
 
 
@@ -57,6 +78,25 @@ def print_report(report: dict[str, Any], part: str = "test", *, said: Sequence[s
     shell.output().print(table)
     for note in [n for n in report.get("notes") or () if n not in said]:
         shell.output().print(f"note: {note}", style="yellow", markup=False, highlight=False)
+
+
+def print_folds(report: dict[str, Any]) -> None:
+    """Print every metric fold by fold, with mean and standard deviation."""
+    from rich.table import Table
+
+    after = report["spread"].get("after", {})
+    if not after:
+        return
+    table = Table(title="after tuning, by fold", title_justify="left", title_style="bold")
+    table.add_column("metric")
+    for fold in report["folds"]:
+        table.add_column(str(fold["fold"]), justify="right", no_wrap=True)
+    table.add_column("mean", justify="right", no_wrap=True)
+    table.add_column("sd", justify="right", no_wrap=True)
+    for name, found in after.items():
+        values = ["-" if value is None else f"{value:.3f}" for value in found["values"]]
+        table.add_row(name, *values, f"{found['mean']:.3f}", f"{found['sd']:.3f}")
+    shell.output().print(table)
 
 
 def _cell(number: dict[str, float] | None) -> str:

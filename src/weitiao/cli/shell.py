@@ -31,6 +31,7 @@ ORDER = (
     "predict",
     "chat",
     "eval",
+    "robustness",
     "adapter",
     "base",
     "config",
@@ -60,9 +61,11 @@ class Shell:
 
         return Console(stderr=True, quiet=self.quiet)
 
-    def resumable(self, command: str, recipe: Path, out: Path, sets: Sequence[str]) -> None:
+    def resumable(
+        self, command: str, recipe: Path, out: Path, sets: Sequence[str], options: Sequence[str] = ()
+    ) -> None:
         """Remember how to continue a run."""
-        words = ["weitiao", command, str(recipe), "--out", str(out)]
+        words = ["weitiao", command, str(recipe), "--out", str(out), *options]
         words += [word for value in sets for word in ("--set", value)]
         self.resume = shlex.join([*words, "--resume"])
 

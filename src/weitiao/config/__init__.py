@@ -6,8 +6,10 @@ Sources in order of precedence: defaults < recipe file < ``--set a.b=c``. Readin
 
 from __future__ import annotations
 
+from weitiao.config.augment import AugmentConfig
+from weitiao.config.balance import BalanceStep, MixStep, WeighStep
 from weitiao.config.base import BaseConfig
-from weitiao.config.data import DataConfig, MaskConfig, ShapeName, Source, SplitConfig
+from weitiao.config.data import DataConfig, ShapeName, Source
 from weitiao.config.fix import FixConfig
 from weitiao.config.format import (
     ChatGLM2Format,
@@ -24,10 +26,13 @@ from weitiao.config.patterns import Numbers, PatternClass, PatternFile, Saying, 
 from weitiao.config.prompt import TemplateRef
 from weitiao.config.recipe import Recipe
 from weitiao.config.section import Section
+from weitiao.config.split import MaskConfig, SplitConfig
 from weitiao.config.steps import DeduplicateStep, NoiseMix, NoiseStep, StepConfig
-from weitiao.config.training import DecodeConfig, EvaluateConfig, TrainConfig
+from weitiao.config.training import DecodeConfig, EvaluateConfig, RobustnessConfig, TrainConfig
 
 __all__ = [
+    "AugmentConfig",
+    "BalanceStep",
     "BaseConfig",
     "ChatGLM2Format",
     "ChatGLM3Format",
@@ -43,6 +48,7 @@ __all__ = [
     "InitText",
     "MaskConfig",
     "MethodConfig",
+    "MixStep",
     "NoiseMix",
     "NoiseStep",
     "Numbers",
@@ -51,6 +57,7 @@ __all__ = [
     "PlainFormat",
     "PrefixConfig",
     "Recipe",
+    "RobustnessConfig",
     "RolePrefixes",
     "RolesFormat",
     "Saying",
@@ -63,4 +70,5 @@ __all__ = [
     "TemplateRef",
     "Terms",
     "TrainConfig",
+    "WeighStep",
 ]

@@ -39,6 +39,14 @@ class EndpointConfig(Section):
         return self
 
 
+class BaseWriterConfig(Section):
+    """A base on this machine as the writer."""
+
+    temperature: float = Field(default=0.9, ge=0, le=2, description="Of the sampling.")
+    max_tokens: int = Field(default=256, gt=0, description="Longest answer in tokens.")
+    batch_size: int = Field(default=8, ge=1, le=256, description="Requests that are answered together.")
+
+
 class AugmentFilter(Section):
     """Which answers are kept. Numbers, names and the language of the source are always held."""
 
@@ -72,6 +80,9 @@ class AugmentConfig(Section):
     kind: Literal["augment"] = "augment"
     endpoint: EndpointConfig | None = Field(
         default=None, description="Who writes. Default: the function that the caller passes."
+    )
+    base: BaseWriterConfig | None = Field(
+        default=None, description="Instead of endpoint: the base of the recipe writes; `{}` for its defaults."
     )
     kinds: tuple[AugmentKind, ...] = Field(
         default=("paraphrase",),
@@ -113,6 +124,8 @@ class AugmentConfig(Section):
     @model_validator(mode="after")
     def _fits(self) -> AugmentConfig:
         problems = []
+        if self.base is not None and self.endpoint is not None:
+            problems.append("give either `endpoint` or `base`, not both")
         if len(set(self.kinds)) < len(self.kinds):
             problems.append("`kinds` names a kind twice")
         if "expand" in self.kinds and self.target_per_class is None:

@@ -9,7 +9,8 @@ from pydantic import Field, model_validator
 from weitiao.config.fix import FixConfig
 from weitiao.config.prompt import TemplateRef
 from weitiao.config.section import Section
-from weitiao.config.steps import StepConfig
+from weitiao.config.split import SplitConfig
+from weitiao.config.steps import StepConfig, check_order
 
 ShapeName = Literal[
     "auto",
@@ -24,9 +25,13 @@ ShapeName = Literal[
 
 
 class Source(Section):
-    """One file of records."""
+    """One file of records, or several of one kind."""
 
-    file: str = Field(default="", description="json, jsonl, csv, tsv, xlsx or parquet.")
+    file: str = Field(
+        default="",
+        description="json, jsonl, csv, tsv, xlsx or parquet; `data/*.xlsx` names all files that fit, in the order of "
+        "their names.",
+    )
     dataset_info: str | None = Field(
         default=None, description="Instead of file: LLaMA-Factory's dataset_info.json (or its folder)."
     )
@@ -44,7 +49,29 @@ class Source(Section):
     )
     shape: ShapeName | None = Field(default=None, description="Overrides data.shape for this source.")
     sheet: str | int | None = Field(
-        default=None, description="Sheet name or number (0 = first); xlsx only. Default: first."
+        default=None,
+        description='Sheet name or number (0 = first), or `"*"` for all sheets; xlsx only. Default: first.',
+    )
+    header: int | tuple[int, ...] | None = Field(
+        default=None,
+        description="Row of the column names, counted from 1, or rows (`[2, 3]`) whose names are joined by `/`; tables "
+        "only. Default: found out (the first row; in a workbook merged cells are followed).",
+    )
+    merged: Literal["down", "first"] = Field(
+        default="down",
+        description="Merged cells below the header of a workbook: down, their value stands in each of their rows; "
+        "first, in the first row only.",
+    )
+    path: str | None = Field(
+        default=None,
+        description="Where the records are inside json: `data.items`, `data[*].qas[*]`. Default: the array, or the "
+        "only list of the object.",
+    )
+    delimiter: str | None = Field(
+        default=None,
+        min_length=1,
+        max_length=1,
+        description="What separates the cells of a csv file. Default: found out (comma, semicolon, tab or `|`).",
     )
     encoding: str | None = Field(
         default=None, description="Found out when not given (UTF-8, BOM, UTF-16, GB18030)."
@@ -59,6 +86,11 @@ class Source(Section):
         default=None, description="Overrides data.system for this source."
     )
     limit: int | None = Field(default=None, gt=0, description="Use the first N rows only.")
+    task: str | None = Field(
+        default=None,
+        min_length=1,
+        description="Name of the task that these rows are for, which `mix` counts by. Default: the file and its sheet.",
+    )
     licence: str | None = Field(
         default=None, description="Under which licence the data are, and from whom; goes into the data card."
     )
@@ -77,34 +109,21 @@ class Source(Section):
             )
         return self
 
-
-class MaskConfig(Section):
-    """What is taken out of a group key, so that variants of one template fall together."""
-
-    digits: bool = Field(default=True, description="Replace runs of digits by `#`.")
-    vocabulary: str | None = Field(
-        default=None,
-        description="Text file, one term a line (company names, cities); each is replaced by `*`.",
-    )
-
-
-class SplitConfig(Section):
-    """How sources are split. Identical prompts never fall into two parts."""
-
-    dev: float = Field(default=0.1, ge=0, lt=1, description="Share of the dev part.")
-    test: float = Field(default=0.1, ge=0, lt=1, description="Share of the test part.")
-    seed: int = Field(default=7, description="Seed of the split; adding rows later moves no old group.")
-    group: str | None = Field(
-        default=None,
-        description="Column or template; rows with the same value stay in one part. Default: the prompt.",
-    )
-    mask: MaskConfig | None = Field(default=None, description="Masking applied to the group value.")
-
     @model_validator(mode="after")
-    def _shares(self) -> SplitConfig:
-        if self.dev + self.test >= 1:
-            raise ValueError(f"dev + test must be below 1, got {self.dev} + {self.test}")
+    def _header_rows(self) -> Source:
+        rows = self.header_rows
+        if rows is not None and (
+            not rows or rows[0] < 1 or list(rows) != list(range(rows[0], rows[0] + len(rows)))
+        ):
+            raise ValueError(
+                f"`header` is the number of a row, or of rows one below the other such as [2, 3]; got {self.header}"
+            )
         return self
+
+    @property
+    def header_rows(self) -> tuple[int, ...] | None:
+        """Rows of the column names, counted from 1; None where they are to be found out."""
+        return (self.header,) if isinstance(self.header, int) else self.header
 
 
 class DataConfig(Section):
@@ -150,7 +169,8 @@ class DataConfig(Section):
         description="JSON file with a list of function schemas, for dialogues that bring none of their own.",
     )
     steps: tuple[StepConfig, ...] = Field(
-        default=(), description="What is done to the examples, in this order; noise comes after the split."
+        default=(),
+        description="What is done to the examples, in this order: `deduplicate` before the split, all others after it.",
     )
     split: SplitConfig = Field(default_factory=SplitConfig, description="Used with `sources` only.")
     max_length: int | None = Field(
@@ -179,4 +199,15 @@ class DataConfig(Section):
             raise ValueError("give either `sources` (split by `split`) or `train`/`dev`/`test`, not both")
         if not self.sources and not self.train:
             raise ValueError("no data: give `sources`, or `train` (and `dev`, `test`)")
+        if not self.sources and (self.split.folds or self.split.same):
+            raise ValueError(
+                "`split.folds` and `split.same` need `sources`; here the files say who is in which part"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _steps_in_order(self) -> DataConfig:
+        problems = check_order(self.steps)
+        if problems:
+            raise ValueError("; ".join(problems))
         return self

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
+from weitiao.config.augment import AugmentConfig
+from weitiao.config.balance import ANSWER, BalanceStep, MixStep, WeighStep
 from weitiao.config.section import Section
 
 PartName = Literal["train", "dev", "test"]
@@ -90,12 +93,52 @@ class DeduplicateStep(Section):
     )
 
 
-StepConfig = Annotated[NoiseStep | DeduplicateStep, Field(discriminator="kind")]
+StepConfig = Annotated[
+    NoiseStep | DeduplicateStep | AugmentConfig | BalanceStep | WeighStep | MixStep,
+    Field(discriminator="kind"),
+]
 
 FIELDS = "fields"
 """Key of `Example.meta` under which the columns that steps ask for travel until the last step is done."""
 
 
 def step_columns(step: StepConfig) -> tuple[str, ...]:
-    """Columns of the rows that a step needs."""
-    return (step.column,) if isinstance(step, NoiseStep) and step.column is not None else ()
+    """Columns of the rows that a step needs, or templates over them."""
+    if isinstance(step, NoiseStep):
+        return () if step.column is None else (step.column,)
+    if isinstance(step, AugmentConfig):
+        return (*(() if step.column is None else (step.column,)), *step.keep)
+    if isinstance(step, BalanceStep | WeighStep):
+        return () if step.by == ANSWER else (step.by,)
+    return ()
+
+
+def check_order(steps: Sequence[StepConfig]) -> list[str]:
+    """What is wrong with the order of the steps, one sentence each."""
+    problems = []
+    for number, step in enumerate(steps):
+        later = [(k, other) for k, other in enumerate(steps) if k > number]
+        for k, other in later:
+            why = _misplaced(step, other)
+            if why is not None:
+                problems.append(f"steps.{k}: {other.kind} stands after {step.kind} (steps.{number}): {why}")
+    return problems
+
+
+def _misplaced(step: StepConfig, later: StepConfig) -> str | None:
+    """Why a step must not stand behind another one, None where it may."""
+    counts = isinstance(step, BalanceStep | MixStep | WeighStep)
+    if counts and isinstance(later, DeduplicateStep):
+        return "it is done before the split, so put it first"
+    repeats = isinstance(step, MixStep) or (isinstance(step, BalanceStep) and step.method == "up")
+    if repeats and isinstance(later, AugmentConfig):
+        return "it would pay for new texts of repeated rows, so let it write first"
+    if isinstance(step, WeighStep) and _changes_counts(later):
+        return "it changes how many rows a class has, so weigh last"
+    return None
+
+
+def _changes_counts(step: StepConfig) -> bool:
+    if isinstance(step, NoiseStep):
+        return "train" in step.parts and (step.keep_original or step.copies > 1)
+    return isinstance(step, AugmentConfig | BalanceStep | MixStep | WeighStep)

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from itertools import pairwise
+from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from weitiao.config.section import Section
+from weitiao.config.steps import NoiseMix, NoiseStep, spoken
+
+MetricName = Literal["exact", "bleu", "rouge", "accuracy"]
 
 
 class TrainConfig(Section):
@@ -74,13 +78,76 @@ class DecodeConfig(Section):
     batch_size: int = Field(default=16, gt=0)
 
 
+class RobustnessConfig(Section):
+    """Quality against error rate: the test prompts are damaged as a speech recogniser does and answered again."""
+
+    cer: tuple[Annotated[float, Field(ge=0, le=0.5)], ...] = Field(
+        default=(0.0, 0.05, 0.1, 0.2, 0.3),
+        min_length=1,
+        description="Character error rates, rising; 0 is the test as it is.",
+    )
+    column: str | None = Field(
+        default=None,
+        description="Column whose value is damaged where the prompt holds it; default: the user's last message, with "
+        "its instruction.",
+    )
+    mix: NoiseMix = Field(
+        default_factory=spoken, description="Kinds of damage; those not named are not done."
+    )
+    mask: str = Field(default="*", min_length=1, max_length=1, description="The mask character.")
+    fillers: tuple[str, ...] | None = Field(
+        default=None, description="Filler words. Default: some of the text's language."
+    )
+    metric: MetricName | None = Field(
+        default=None, description="Drawn as the curve. Default: the first of evaluate.metrics that applies."
+    )
+    limit: int | None = Field(
+        default=100, gt=0, description="Damage at most N of the scored test samples (seeded draw)."
+    )
+    against: str | None = Field(
+        default=None,
+        description="Run or adapter folder of another model that answers the same prompts, e.g. one trained without "
+        "noise; beside the recipe or in the current folder.",
+    )
+    seed: int | None = Field(
+        default=None, ge=0, description="Of the damage. Default: the seed of the recipe."
+    )
+
+    @field_validator("cer")
+    @classmethod
+    def _rising(cls, rates: tuple[float, ...]) -> tuple[float, ...]:
+        if any(a >= b for a, b in pairwise(rates)):
+            raise ValueError("the rates must rise, e.g. [0, 0.1, 0.2]")
+        return rates
+
+    def step(self, cer: float, seed: int) -> NoiseStep:
+        """The damage at one rate as a step of ``data.steps``: in the test part, with the answers as they are.
+
+        Args:
+            cer: Above 0.
+            seed: Used where the section has none.
+        """
+        return NoiseStep(
+            column=self.column,
+            cer=cer,
+            mix=self.mix,
+            mask=self.mask,
+            fillers=self.fillers,
+            answers="keep",
+            keep_original=False,
+            parts=("test",),
+            seed=seed if self.seed is None else self.seed,
+        )
+
+
 class EvaluateConfig(Section):
     """What is measured, before and after."""
 
-    metrics: tuple[Literal["exact", "bleu", "rouge", "accuracy"], ...] = Field(
-        default=("exact", "bleu", "rouge"), min_length=1
-    )
+    metrics: tuple[MetricName, ...] = Field(default=("exact", "bleu", "rouge"), min_length=1)
     before: bool = Field(default=True, description="Also measure the untouched base with the full prompt.")
     limit: int | None = Field(default=None, gt=0, description="Score at most N test samples (seeded draw).")
     bootstrap: int = Field(default=1000, ge=100, description="Bootstrap resamples of the 95% interval.")
+    robustness: RobustnessConfig | None = Field(
+        default=None, description="Also measure on damaged prompts. Default: not."
+    )
     decode: DecodeConfig = Field(default_factory=DecodeConfig)

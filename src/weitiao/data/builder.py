@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from weitiao.config import DataConfig, Source, TemplateRef
+from weitiao.config.split import CLASS_FIELD, TIME_FIELD
 from weitiao.config.steps import FIELDS, step_columns
 from weitiao.data.problems import Problems, nearest
 from weitiao.data.shapes import (
@@ -22,12 +23,14 @@ from weitiao.data.shapes import (
     samples_of,
 )
 from weitiao.data.shapes.dataset_info import Entry
-from weitiao.data.template import Expression, FieldError, compile_expression, to_text
+from weitiao.data.template import Expression, FieldError, compile_expression, is_template, to_text
 from weitiao.data.templates import spec_text
 from weitiao.errors import DataError
 from weitiao.types import Example, Message, Record, content_id
 
 _ID_COLUMNS = ("id", "uuid")  # in any case
+TASK = "task"
+"""Key of `Example.meta` for the task that its source names."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +70,9 @@ class Builder:
         dialogues: One sample for each reply, or one for all.
         tools: Functions for rows that bring none.
         with_response: False: one example a row, up to the last question.
-        carried: Columns whose values travel with the example to the steps that need them.
+        carried: Values that travel with the example to the steps that need them, by how the steps name them.
+        task: Of the source, where it has a name.
+        placed: What the split asks for beside the group: the time and the class of a row.
     """
 
     shape: Shape
@@ -77,7 +82,9 @@ class Builder:
     dialogues: Dialogues = "rounds"
     tools: tuple[Mapping[str, Any], ...] = ()
     with_response: bool = True
-    carried: tuple[str, ...] = ()
+    carried: tuple[Expression, ...] = ()
+    task: str | None = None
+    placed: Mapping[str, Expression] = field(default_factory=dict)
 
     def examples(self, record: Record) -> tuple[list[Example], int]:
         """The examples of one record, and how many turns behind its last reply none of them holds.
@@ -121,8 +128,11 @@ class Builder:
         )
 
     def _meta(self, fields: Mapping[str, Any]) -> dict[str, Any]:
-        values = {name: to_text(fields.get(name)) for name in self.carried}
+        values = {expression.spec: expression.text_of(fields) for expression in self.carried}
+        values.update({name: _text(expression, fields) for name, expression in self.placed.items()})
         meta: dict[str, Any] = {FIELDS: values} if values else {}
+        if self.task is not None:
+            meta[TASK] = self.task
         value = fields.get(self.id_column) if self.id_column is not None else None
         if value is not None:
             meta["id"] = value if isinstance(value, int | str) else to_text(value)
@@ -178,6 +188,12 @@ def make_builder(
 
     system = expression("system", source.system or data.system, plain_text=True)
     group = expression("split.group", data.split.group) if data.sources else None
+    asked = {TIME_FIELD: data.split.time, CLASS_FIELD: data.split.stratify} if data.sources else {}
+    placed = {
+        name: made
+        for name, spec in asked.items()
+        if with_response and (made := expression(name.removeprefix("data."), spec)) is not None
+    }
     if shape is None:
         prompt = expression("prompt", source.prompt or data.prompt)
         response = expression("response", source.response or data.response) if with_response else None
@@ -190,19 +206,27 @@ def make_builder(
     assert shape is not None
     names = {column.lower(): column for column in reversed(columns)}
     id_column = next((names[name] for name in _ID_COLUMNS if name in names), None)
-    return Builder(shape, system, group, id_column, data.dialogues, tuple(tools), with_response, carried)
+    task = source.task if with_response else None
+    return Builder(
+        shape, system, group, id_column, data.dialogues, tuple(tools), with_response, carried, task, placed
+    )
 
 
-def _carried(data: DataConfig, columns: Sequence[str], problems: Problems) -> tuple[str, ...]:
-    """The columns that the steps need."""
-    found = tuple(dict.fromkeys(column for step in data.steps for column in step_columns(step)))
-    for column in found:
-        if column not in columns:
+def _carried(data: DataConfig, columns: Sequence[str], problems: Problems) -> tuple[Expression, ...]:
+    """The columns, or templates over them, that the steps need."""
+    found: list[Expression] = []
+    for spec in dict.fromkeys(spec for step in data.steps for spec in step_columns(step)):
+        if spec not in columns and not is_template(spec):
             problems.add(
-                f'data.steps: "{column}" is no column{nearest(column, columns)}',
-                remedy="set the step's `column` to the one whose value stands in the prompt, or leave it out",
+                f'data.steps: "{spec}" is no column{nearest(spec, columns)}',
+                remedy="name a column of every file in the step, or leave the key out",
             )
-    return found
+            continue
+        try:
+            found.append(compile_expression(spec, name="data.steps", columns=columns))
+        except FieldError as error:
+            problems.add(str(error), remedy=COLUMN_REMEDY)
+    return tuple(found)
 
 
 def _history_column(

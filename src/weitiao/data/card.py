@@ -5,19 +5,32 @@ A plain dict that json can write. Nothing in it depends on the machine or the ti
 
 from __future__ import annotations
 
-import json
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from weitiao.data.build import Drop
-from weitiao.data.fit import Fit
+from weitiao.data.facts import NO_ANSWER, Facts, SamePrompts, said
+from weitiao.data.fit import Fitting
 from weitiao.data.read import Reading
-from weitiao.types import Example, content_id
+from weitiao.data.tally import NUM_EXAMPLES, Drop
+from weitiao.types import Example
+
+__all__ = [
+    "NUM_EXAMPLES",
+    "SCHEMA_VERSION",
+    "conflict_lines",
+    "findings",
+    "fit_step",
+    "reasons",
+    "said",
+    "source_entry",
+    "step",
+    "warnings_of",
+]
 
 SCHEMA_VERSION = 1
-NUM_EXAMPLES = 20  # written out for each finding; all are counted
 _NUM_LABELS = 50
+_NUM_LEAKED = 3  # rows of each part that are shown for one leaked prompt
 _SHORT = 80
 
 
@@ -37,6 +50,10 @@ def source_entry(reading: Reading, part: str, shape: str) -> dict[str, Any]:
         entry["licence"] = reading.source.licence
     if reading.items is not None:
         entry["items"] = reading.items
+    if reading.source.path is not None:
+        entry["path"] = reading.source.path
+    if reading.notes:
+        entry["notes"] = list(reading.notes)
     if reading.source.limit is not None:
         entry["limit"] = reading.source.limit
     if reading.source.patterns is not None:
@@ -51,117 +68,180 @@ def step(name: str, num_in: int, num_out: int, drops: Iterable[Drop] = (), **mor
 
 def reasons(drops: Iterable[Drop]) -> list[dict[str, Any]]:
     """Rows by reason: how many, and the first of them."""
-    merged: dict[str, list[str]] = defaultdict(list)
+    merged: dict[str, list[Drop]] = defaultdict(list)
     for drop in drops:
-        merged[drop.reason].extend(drop.rows)
+        merged[drop.reason].append(drop)
     return [
-        {"reason": reason, "count": len(rows), "examples": rows[:NUM_EXAMPLES]}
-        for reason, rows in merged.items()
+        {
+            "reason": reason,
+            "count": sum(drop.count for drop in same),
+            "examples": [row for drop in same for row in drop.rows][:NUM_EXAMPLES],
+        }
+        for reason, same in merged.items()
     ]
 
 
-def fit_step(num_in: int, cuts: Sequence[Fit], truncate: str) -> dict[str, Any]:
+def fit_step(fitting: Fitting, truncate: str) -> dict[str, Any]:
     """The step that cuts over-long prompts."""
     cut = {
         "side": truncate,
-        "count": len(cuts),
-        "characters": sum(f.cut for f in cuts),
+        "count": fitting.num_cut,
+        "characters": fitting.characters,
         "examples": [
             {"origin": _origin(f.example), "characters": f.cut, "tokens": f.tokens}
-            for f in cuts[:NUM_EXAMPLES]
+            for f in fitting.first_cuts
         ],
     }
-    return step("fit", num_in, num_in, truncated=cut)
+    return step("fit", fitting.num_in, fitting.num_in, truncated=cut)
 
 
-def prompts_of(examples: Iterable[Example]) -> dict[str, list[Example]]:
-    """Examples by identical prompt, in order of appearance."""
-    by_prompt: dict[str, list[Example]] = defaultdict(list)
-    for example in examples:
-        by_prompt[content_id(example.prompt, example.tools)].append(example)
-    return by_prompt
+def findings(parts: Mapping[str, Sequence[Example]], facts: Mapping[str, Facts]) -> dict[str, Any]:
+    """What is repeated, contradictory or leaked, the sizes, the labels and the lengths.
+
+    Args:
+        parts: Examples by part; only those that are shown are fetched.
+        facts: Of the same parts.
+    """
+    whole = _Whole(parts, facts)
+    return {
+        "duplicates": _duplicates(whole),
+        "conflicts": _conflicts(whole),
+        "leaks": _leaks(whole),
+        "parts": {
+            name: {"examples": len(part), "groups": len(set(part.groups))} for name, part in facts.items()
+        },
+        "labels": _labels(whole),
+        "lengths": {
+            "prompt": _ranks([part.prompt_lengths for part in facts.values()]),
+            "response": _ranks([part.answer_lengths for part in facts.values()]),
+        },
+    }
 
 
-def duplicates(by_prompt: Mapping[str, Sequence[Example]]) -> dict[str, Any]:
+class _Whole:
+    """All parts as one sequence of rows: the parts behind each other."""
+
+    def __init__(self, parts: Mapping[str, Sequence[Example]], facts: Mapping[str, Facts]) -> None:
+        import numpy as np
+
+        def joined(name: str) -> Any:
+            return np.concatenate([np.asarray(getattr(part, name), np.uint64) for part in facts.values()])
+
+        self.parts = parts
+        self.prompts, self.answers = joined("prompts"), joined("answers")
+        self.names = list(parts)
+        self.ends = np.cumsum([len(part) for part in facts.values()])
+        self.part = np.repeat(np.arange(len(parts)), [len(part) for part in facts.values()])
+        self.rows = np.flatnonzero(joined("copies") == 0)  # copies of a row are repeated on purpose
+        self.same = SamePrompts(self.prompts[self.rows], self.answers[self.rows])
+
+    def example(self, row: int) -> Example:
+        number = int(self.part[row])
+        begin = int(self.ends[number - 1]) if number else 0
+        return self.parts[self.names[number]][row - begin]
+
+    def group(self, group: int) -> list[int]:
+        """The first rows of a group of `same`."""
+        return [int(self.rows[row]) for row in self.same.rows(group)[:NUM_EXAMPLES]]
+
+
+def _duplicates(whole: _Whole) -> dict[str, Any]:
     """Rows whose prompt stood there before.
 
     ``count``: rows beyond the first of their prompt; ``identical``: those that repeat a response too.
     """
-    repeated = [group for group in by_prompt.values() if len(group) > 1]
+    same = whole.same
+    shown = [[whole.example(row) for row in whole.group(group)] for group in same.repeated[:NUM_EXAMPLES]]
     return {
-        "count": sum(len(group) - 1 for group in repeated),
-        "identical": sum(len(group) - len({said(e) for e in group}) for group in repeated),
-        "examples": [
-            {"prompt": _prompt(group[0]), "origins": [_origin(e) for e in group[:NUM_EXAMPLES]]}
-            for group in repeated[:NUM_EXAMPLES]
-        ],
+        "count": len(same.group) - len(same.first),
+        "identical": len(same.group) - same.num_pairs,
+        "examples": [{"prompt": _prompt(rows[0]), "origins": [_origin(e) for e in rows]} for rows in shown],
     }
 
 
-def conflicts(by_prompt: Mapping[str, Sequence[Example]]) -> dict[str, Any]:
+def _conflicts(whole: _Whole) -> dict[str, Any]:
     """Prompts with different responses: ``count`` prompts, ``rows`` of them."""
-    found = [group for group in by_prompt.values() if len({said(e) for e in group}) > 1]
+    found = whole.same.conflicting
+    shown = [[whole.example(row) for row in whole.group(group)] for group in found[:NUM_EXAMPLES]]
     return {
         "count": len(found),
-        "rows": sum(len(group) for group in found),
+        "rows": int(whole.same.size[found].sum()),
         "examples": [
             {
-                "prompt": _prompt(group[0]),
-                "responses": [
-                    {"response": _short(said(e) or ""), "origin": _origin(e)} for e in group[:NUM_EXAMPLES]
-                ],
+                "prompt": _prompt(rows[0]),
+                "responses": [{"response": _short(said(e) or ""), "origin": _origin(e)} for e in rows],
             }
-            for group in found[:NUM_EXAMPLES]
+            for rows in shown
         ],
     }
 
 
-def leaks(parts: Mapping[str, Sequence[Example]]) -> dict[str, Any]:
+def _leaks(whole: _Whole) -> dict[str, Any]:
     """Prompts that stand in two parts: ``count`` prompts, and rows of each part that have such a prompt."""
-    seen: dict[str, dict[str, list[Example]]] = defaultdict(dict)
-    for name, examples in parts.items():
-        for prompt, group in prompts_of(examples).items():
-            seen[prompt][name] = group
-    found = [where for where in seen.values() if len(where) > 1]
+    import numpy as np
+
+    same = SamePrompts(whole.prompts, whole.answers)
+    num = len(same.first)
+    rows = [np.bincount(same.group[whole.part == part], minlength=num) for part in range(len(whole.names))]
+    found = np.flatnonzero(sum(count > 0 for count in rows) > 1)
+    examples = []
+    for group in found[:NUM_EXAMPLES]:
+        origins: dict[str, list[str]] = {}
+        for row in same.rows(group):
+            part = origins.setdefault(whole.names[whole.part[row]], [])
+            if len(part) < _NUM_LEAKED:
+                part.append(_origin(whole.example(row)))
+        examples.append({"prompt": _prompt(whole.example(int(same.first[group]))), "origins": origins})
     return {
         "count": len(found),
-        "rows": {name: sum(len(where.get(name, ())) for where in found) for name in parts},
-        "examples": [
-            {
-                "prompt": _prompt(next(iter(where.values()))[0]),
-                "origins": {name: [_origin(e) for e in group[:3]] for name, group in where.items()},
-            }
-            for where in found[:NUM_EXAMPLES]
-        ],
+        "rows": {name: int(count[found].sum()) for name, count in zip(whole.names, rows, strict=True)},
+        "examples": examples,
     }
 
 
-def labels(examples: Iterable[Example]) -> dict[str, int] | None:
+def _labels(whole: _Whole) -> dict[str, int] | None:
     """Counts of the responses where they form a closed set of at most 50, else None."""
-    counts = Counter(text for e in examples if (text := said(e)) is not None)
-    repeated = sum(counts.values()) > len(counts)
-    return dict(counts.most_common()) if repeated and len(counts) <= _NUM_LABELS else None
+    import numpy as np
+
+    there = np.flatnonzero(whole.answers != NO_ANSWER)
+    _, first, counts = np.unique(whole.answers[there], return_index=True, return_counts=True)
+    if len(counts) == len(there) or len(counts) > _NUM_LABELS:
+        return None
+    order = np.lexsort((first, -counts))  # the most frequent first, of equals the one that came first
+    return {said(whole.example(int(there[first[k]]))) or "": int(counts[k]) for k in order}
 
 
-def lengths(examples: Sequence[Example]) -> dict[str, dict[str, int]]:
-    """Characters of prompts and responses: median, 95th percentile, maximum (nearest rank)."""
-    texts = {
-        "prompt": sorted(sum(len(m.content) for m in e.prompt) for e in examples),
-        "response": sorted(len(said(e) or "") for e in examples),
-    }
-    return {
-        name: {"median": _rank(values, 50), "p95": _rank(values, 95), "max": _rank(values, 100)}
-        for name, values in texts.items()
-    }
+def _ranks(lengths: Sequence[Any]) -> dict[str, int]:
+    """Median, 95th percentile and maximum (nearest rank) of the lengths of all parts."""
+    import numpy as np
+
+    values = np.sort(np.concatenate([np.asarray(part) for part in lengths]))
+
+    def rank(percent: int) -> int:
+        return int(values[max(0, -(-len(values) * percent // 100) - 1)]) if len(values) else 0
+
+    return {"median": rank(50), "p95": rank(95), "max": rank(100)}
 
 
-def _rank(values: Sequence[int], percent: int) -> int:
-    return values[max(0, -(-len(values) * percent // 100) - 1)] if values else 0
+def conflict_lines(examples: Sequence[Example], facts: Facts, limit: int) -> tuple[int, list[str]]:
+    """How many prompts have different responses, and the first of them in words.
+
+    Args:
+        examples: All of them.
+        facts: About them.
+        limit: How many are put in words.
+    """
+    same = SamePrompts(facts.prompts, facts.answers)
+    lines = []
+    for group in same.conflicting[:limit]:
+        shown = [examples[row] for row in same.rows(group)[:4]]
+        lines.append(" / ".join(f"{said(e)!r} ({e.origin})" for e in shown))
+    return len(same.conflicting), lines
 
 
 def warnings_of(card: Mapping[str, Any]) -> list[str]:
     """What a user should look at, one sentence each."""
-    found = []
+    found = [warning for step in card.get("steps", ()) for warning in step.get("warnings", ())]
     leaked = card["leaks"]
     if leaked["count"]:
         rows = ", ".join(f"{count} {name}" for name, count in leaked["rows"].items() if count)
@@ -172,20 +252,6 @@ def warnings_of(card: Mapping[str, Any]) -> list[str]:
     if conflicting["count"]:
         found.append(f"{conflicting['count']} prompts have different responses ({conflicting['rows']} rows)")
     return found
-
-
-def part_entry(examples: Sequence[Example]) -> dict[str, int]:
-    """Size of one part."""
-    return {"examples": len(examples), "groups": len({e.group for e in examples})}
-
-
-def said(example: Example) -> str | None:
-    """The reply with its function calls as JSON, None where there is none."""
-    calls = example.messages[-1].tool_calls
-    if not calls:
-        return example.reference
-    written = [json.dumps(call.as_dict(), ensure_ascii=False) for call in calls]
-    return "\n".join([example.reference, *written] if example.reference else written)
 
 
 def _prompt(example: Example) -> str:

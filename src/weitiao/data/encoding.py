@@ -16,12 +16,13 @@ _MARKS = (
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
 _CHUNK = 1 << 20
+_ZEROS = 0.02  # share of zero bytes from which a text may be UTF-16
 
 
 def find_encoding(path: Path, *, name: str, given: str | None = None) -> str:
     """Encoding in which the whole file decodes.
 
-    Order: the given one; a byte order mark; UTF-8; GB18030; the best guess of charset-normalizer.
+    Order: the given one; a byte order mark; UTF-16 without one; UTF-8; GB18030; the best guess of charset-normalizer.
 
     Args:
         path: An existing file.
@@ -31,17 +32,18 @@ def find_encoding(path: Path, *, name: str, given: str | None = None) -> str:
     Raises:
         DataError: The stated encoding is unknown or does not fit (with byte offset and line), or none fits.
     """
-    if given is not None:
-        _check_known(given, name)
-        _must_decode(path, given, name)
-        return given
     with path.open("rb") as file:
         head = file.read(4)
+    if given is not None:
+        _check_known(given, name)
+        given = _with_mark(given, head)
+        _must_decode(path, given, name)
+        return given
     for mark, encoding in _MARKS:
         if head.startswith(mark):
             _must_decode(path, encoding, name)
             return encoding
-    for encoding in ("utf-8", "gb18030"):
+    for encoding in (*_without_mark(path), "utf-8", "gb18030"):
         if _decodes(path, encoding):
             return encoding
     guess = _guess(path)
@@ -53,6 +55,25 @@ def find_encoding(path: Path, *, name: str, given: str | None = None) -> str:
             remedy="state it in the source (`encoding: shift_jis`), or save the file as UTF-8",
         )
     return guess
+
+
+def _with_mark(given: str, head: bytes) -> str:
+    """The stated encoding, in the form that takes the byte order mark off where there is one."""
+    name = codecs.lookup(given).name
+    for mark, encoding in _MARKS:
+        if head.startswith(mark) and name.startswith(encoding.removesuffix("-sig")):
+            return encoding
+    return given
+
+
+def _without_mark(path: Path) -> tuple[str, ...]:
+    """UTF-16 without a byte order mark: one of the two bytes of many characters is zero, always the same one."""
+    with path.open("rb") as file:
+        head = file.read(_CHUNK)
+    low, high = head[::2].count(0), head[1::2].count(0)
+    if low + high < max(2, _ZEROS * len(head)):
+        return ()
+    return ("utf-16-le",) if high > 20 * low else ("utf-16-be",) if low > 20 * high else ()
 
 
 def _check_known(encoding: str, name: str) -> None:

@@ -6,10 +6,11 @@ The tokenizer is not known here; it comes in as ``count_tokens``.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
 from typing import Literal
 
+from weitiao.data.tally import NUM_EXAMPLES, Tally
 from weitiao.errors import DataError, collect
 from weitiao.types import Example, content_id
 
@@ -123,17 +124,61 @@ def _with_content(example: Example, place: int, content: str) -> Example:
     return dataclasses.replace(example, messages=tuple(messages), id=content_id(messages, example.tools))
 
 
-def fit_all(examples: Iterable[Example], fitter: Callable[[Example], Fit]) -> Fitted:
-    """All examples through a fitter.
+@dataclass
+class Fitting:
+    """Examples through a fitter, and what that took; memory does not grow with their number.
 
-    Raises:
-        DataError: All samples that remain too long.
+    Attributes:
+        fitter: Measures and cuts one example.
+        num_in: Examples so far.
+        num_cut: Those that were cut.
+        characters: That were taken out of them.
+        first_cuts: The first of them.
     """
-    fits = [fitter(example) for example in examples]
-    too_long = [f for f in fits if not f.fits]
-    if too_long:
-        raise _too_long(too_long)
-    return Fitted(tuple(f.example for f in fits), tuple(f for f in fits if f.cut))
+
+    fitter: Callable[[Example], Fit]
+    num_in: int = 0
+    num_cut: int = 0
+    characters: int = 0
+    first_cuts: list[Fit] = field(default_factory=list)
+    _too_long: Tally = field(default_factory=Tally)
+    _longest: int = 0
+    _limit: int = 0
+
+    def through(self, examples: Iterable[Example]) -> Iterator[Example]:
+        """The examples as they go on; those that stay too long too, `check` raises for them."""
+        for example in examples:
+            made = self.fitter(example)
+            self.num_in += 1
+            if not made.fits:
+                self._too_long.add(f"{made.example.origin or made.example.id}: {made.tokens} tokens")
+                self._longest, self._limit = max(self._longest, made.tokens), made.limit
+            elif made.cut:
+                self.num_cut += 1
+                self.characters += made.cut
+                if len(self.first_cuts) < NUM_EXAMPLES:
+                    self.first_cuts.append(made)
+            yield made.example
+
+    def check(self) -> None:
+        """Complain about what does not fit.
+
+        Raises:
+            DataError: The samples that remain too long.
+        """
+        long = self._too_long
+        if not long.count:
+            return
+        count = "1 sample is" if long.count == 1 else f"{long.count} samples are"
+        raise DataError(
+            collect(
+                long.first,
+                what=f"{count} longer than {self._limit} tokens (prompt and answer together)",
+                more=long.count - len(long.first),
+            ),
+            remedy=f"raise data.max_length to {self._longest} if the base allows it, or set data.truncate: left "
+            "or right to cut the prompt (no answer is ever cut; data.dialogues: rounds can drop the oldest rounds)",
+        )
 
 
 def fit(
@@ -144,18 +189,14 @@ def fit(
     Raises:
         DataError: All samples that are too long; with truncate left or right, those no cut can make fit.
     """
-    return fit_all(examples, make_fitter(count_tokens, limit, truncate))
+    fits: list[Fit] = []
+    measure = make_fitter(count_tokens, limit, truncate)
 
+    def noted(example: Example) -> Fit:
+        fits.append(measure(example))
+        return fits[-1]
 
-def _too_long(fits: list[Fit]) -> DataError:
-    limit = fits[0].limit
-    longest = max(f.tokens for f in fits)
-    count = f"{len(fits)} sample is" if len(fits) == 1 else f"{len(fits)} samples are"
-    return DataError(
-        collect(
-            [f"{f.example.origin or f.example.id}: {f.tokens} tokens" for f in fits],
-            what=f"{count} longer than {limit} tokens (prompt and answer together)",
-        ),
-        remedy=f"raise data.max_length to {longest} if the base allows it, or set data.truncate: left "
-        "or right to cut the prompt (no answer is ever cut; data.dialogues: rounds can drop the oldest rounds)",
-    )
+    fitting = Fitting(noted)
+    made = tuple(fitting.through(examples))
+    fitting.check()
+    return Fitted(made, tuple(f for f in fits if f.cut))

@@ -9,18 +9,21 @@ import dataclasses
 import html
 import re
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from weitiao.config.fix import FixConfig
 from weitiao.data import card as cards
-from weitiao.data.build import Drop
-from weitiao.data.card import said
 from weitiao.data.check.content import DOUBLED, MARKUP
 from weitiao.data.check.targets import ENDINGS, are_lists, errors_among, label_typos, main_separator
+from weitiao.data.facts import Facts, SamePrompts
+from weitiao.data.tally import NUM_EXAMPLES, Drop, Tally
 from weitiao.types import Example, content_id
 
 _LABEL_LENGTH = 40
+
+
+Shelve = Callable[[Iterator[Example]], Sequence[Example]]
 
 
 class Fixed(NamedTuple):
@@ -32,21 +35,25 @@ class Fixed(NamedTuple):
         changed: Rows whose text was changed.
     """
 
-    examples: list[Example]
+    examples: Sequence[Example]
     drops: tuple[Drop, ...] = ()
-    changed: tuple[str, ...] = ()
+    changed: Tally | None = None
 
 
 def apply_fixes(
-    parts: Mapping[str, Sequence[Example]], config: FixConfig
-) -> tuple[dict[str, list[Example]], list[dict[str, Any]]]:
+    parts: Mapping[str, Sequence[Example]], config: FixConfig, *, shelve: Shelve = list
+) -> tuple[dict[str, Sequence[Example]], list[dict[str, Any]]]:
     """All repairs that are asked for, each over each part, and their lines for the card.
+
+    The examples are gone through, some times twice, and not held; of a part, ``error_targets``, ``separators`` and
+    ``endings`` hold the answers while they work, the others a few bytes a row.
 
     Args:
         parts: Examples by part.
         config: The section ``data.fix``.
+        shelve: Takes the examples that go on.
     """
-    result = {name: list(examples) for name, examples in parts.items()}
+    result = dict(parts)
     entries: list[dict[str, Any]] = []
     for name in type(config).model_fields:
         mode = getattr(config, name)
@@ -54,97 +61,101 @@ def apply_fixes(
             continue
         repair = _REPAIRS[name]
         num_in = sum(map(len, result.values()))
-        fixed = {part: repair(examples, mode) for part, examples in result.items()}
+        fixed = {part: repair(examples, mode, shelve) for part, examples in result.items()}
         result = {part: done.examples for part, done in fixed.items()}
         drops = [drop for done in fixed.values() for drop in done.drops]
-        changed = [row for done in fixed.values() for row in done.changed]
-        more = (
-            {"changed": {"count": len(changed), "examples": changed[: cards.NUM_EXAMPLES]}} if changed else {}
-        )
+        changed = [done.changed for done in fixed.values() if done.changed is not None]
+        count = sum(tally.count for tally in changed)
+        first = [row for tally in changed for row in tally.first]
+        more = {"changed": {"count": count, "examples": first[:NUM_EXAMPLES]}} if count else {}
         num_out = sum(map(len, result.values()))
         entries.append(cards.step(f"fix.{name}", num_in, num_out, drops, **more))
     return result, entries
 
 
-def drop_errors(examples: Sequence[Example], mode: str) -> Fixed:
+def drop_errors(examples: Sequence[Example], mode: str, shelve: Shelve) -> Fixed:
     """Without targets that are error messages."""
-    return _without(
-        examples, errors_among([e.reference or "" for e in examples]), "target is an error message"
-    )
+    wrong = errors_among([e.reference or "" for e in examples])
+    return _without(examples, wrong, "target is an error message", shelve)
 
 
-def drop_duplicates(examples: Sequence[Example], mode: str) -> Fixed:
+def drop_duplicates(examples: Sequence[Example], mode: str, shelve: Shelve) -> Fixed:
     """Without rows whose prompt and answer stood there before."""
-    seen: set[tuple[str, str | None]] = set()
-    repeated = []
-    for example in examples:
-        key = (content_id(example.prompt, example.tools), said(example))
-        repeated.append(key in seen)
-        seen.add(key)
-    return _without(examples, repeated, "equal to an earlier row")
+    import numpy as np
+
+    facts = Facts(examples)
+    same = SamePrompts(facts.prompts, facts.answers)
+    repeated = np.ones(len(facts), bool)
+    repeated[same.first_pairs] = False
+    return _without(examples, repeated, "equal to an earlier row", shelve)
 
 
-def settle_contradictions(examples: Sequence[Example], mode: str) -> Fixed:
+def settle_contradictions(examples: Sequence[Example], mode: str, shelve: Shelve) -> Fixed:
     """Of equal prompts with different answers only those with the most frequent one, or (``drop``) none."""
-    by_prompt = cards.prompts_of(examples)
-    outside: set[int] = set()
-    for group in by_prompt.values():
-        answers = Counter(said(e) for e in group)
-        if len(answers) > 1:
-            majority = answers.most_common(1)[0][0]
-            outside.update(id(e) for e in group if mode == "drop" or said(e) != majority)
+    facts = Facts(examples)
+    same = SamePrompts(facts.prompts, facts.answers)
+    outside = bytearray(len(facts))
+    for group in same.conflicting:
+        rows = same.rows(group)
+        majority = Counter(facts.answers[row] for row in rows).most_common(1)[0][0]
+        for row in rows:
+            outside[row] = mode == "drop" or facts.answers[row] != majority
     reason = (
         "prompt with different answers" if mode == "drop" else "another answer than most rows of its prompt"
     )
-    return _without(examples, [id(e) in outside for e in examples], reason)
+    return _without(examples, outside, reason, shelve)
 
 
-def strip_labels(examples: Sequence[Example], mode: str) -> Fixed:
+def strip_labels(examples: Sequence[Example], mode: str, shelve: Shelve) -> Fixed:
     """Misspelt labels as the label that they are meant to be."""
     labels = Counter(e.reference for e in examples if e.reference and len(e.reference) <= _LABEL_LENGTH)
     typos = label_typos(labels) if labels.total() >= 5 * max(1, len(labels)) else {}
-    return _rewritten(examples, lambda answer: typos.get(answer, answer), answers_only=True)
+    return _rewritten(examples, lambda answer: typos.get(answer, answer), shelve, answers_only=True)
 
 
-def unite_separators(examples: Sequence[Example], mode: str) -> Fixed:
+def unite_separators(examples: Sequence[Example], mode: str, shelve: Shelve) -> Fixed:
     """Lists separated by the mark that most lists use."""
     answers = [e.reference for e in examples if e.reference]
     if len(answers) < 8 or not are_lists(answers):
-        return Fixed(list(examples))
+        return Fixed(examples)
     found = main_separator(answers)
     if found is None:
-        return Fixed(list(examples))
+        return Fixed(examples)
     main, others = found
     pattern = re.compile("|".join(map(re.escape, others))) if others else None
-    return _rewritten(examples, lambda a: pattern.sub(main, a) if pattern else a, answers_only=True)
+    return _rewritten(examples, lambda a: pattern.sub(main, a) if pattern else a, shelve, answers_only=True)
 
 
-def strip_endings(examples: Sequence[Example], mode: str) -> Fixed:
+def strip_endings(examples: Sequence[Example], mode: str, shelve: Shelve) -> Fixed:
     """Answers without a closing mark, where most have none."""
     answers = [e.reference for e in examples if e.reference]
     marked = sum(answer.rstrip()[-1:] in tuple(ENDINGS) for answer in answers)
     if not marked or marked > 0.6 * len(answers):
-        return Fixed(list(examples))
-    return _rewritten(examples, lambda answer: answer.rstrip().rstrip(ENDINGS) or answer, answers_only=True)
-
-
-def strip_markup(examples: Sequence[Example], mode: str) -> Fixed:
-    """Prompts and answers without tags, entities as the characters that they stand for."""
+        return Fixed(examples)
     return _rewritten(
-        examples, lambda text: html.unescape(MARKUP.sub(_without_tag, text)) if MARKUP.search(text) else text
+        examples, lambda answer: answer.rstrip().rstrip(ENDINGS) or answer, shelve, answers_only=True
     )
 
 
-def collapse_spacing(examples: Sequence[Example], mode: str) -> Fixed:
+def strip_markup(examples: Sequence[Example], mode: str, shelve: Shelve) -> Fixed:
+    """Prompts and answers without tags, entities as the characters that they stand for."""
+    return _rewritten(
+        examples,
+        lambda text: html.unescape(MARKUP.sub(_without_tag, text)) if MARKUP.search(text) else text,
+        shelve,
+    )
+
+
+def collapse_spacing(examples: Sequence[Example], mode: str, shelve: Shelve) -> Fixed:
     """Prompts and answers with one space between words."""
-    return _rewritten(examples, lambda text: DOUBLED.sub(" ", text))
+    return _rewritten(examples, lambda text: DOUBLED.sub(" ", text), shelve)
 
 
 def _without_tag(hit: re.Match[str]) -> str:
     return hit[0] if hit[0].startswith("&") else ""
 
 
-_REPAIRS: dict[str, Callable[[Sequence[Example], str], Fixed]] = {
+_REPAIRS: dict[str, Callable[[Sequence[Example], str, Shelve], Fixed]] = {
     "error_targets": drop_errors,
     "markup": strip_markup,
     "spacing": collapse_spacing,
@@ -156,28 +167,40 @@ _REPAIRS: dict[str, Callable[[Sequence[Example], str], Fixed]] = {
 }
 
 
-def _without(examples: Sequence[Example], out: Sequence[bool], reason: str) -> Fixed:
-    rows = tuple(str(e.origin or e.id) for e, gone in zip(examples, out, strict=True) if gone)
-    kept = [e for e, gone in zip(examples, out, strict=True) if not gone]
-    return Fixed(kept, (Drop(reason, rows),) if rows else ())
+def _without(examples: Sequence[Example], out: Sequence[Any], reason: str, shelve: Shelve) -> Fixed:
+    """Without the rows whose flag is set."""
+    gone = Tally()
+
+    def kept() -> Iterator[Example]:
+        for example, flag in zip(examples, out, strict=True):
+            if flag:
+                gone.add(str(example.origin or example.id))
+            else:
+                yield example
+
+    rest = shelve(kept())
+    return Fixed(rest, (gone.drop(reason),) if gone.count else ())
 
 
 def _rewritten(
-    examples: Sequence[Example], rewrite: Callable[[str], str], *, answers_only: bool = False
+    examples: Sequence[Example], rewrite: Callable[[str], str], shelve: Shelve, *, answers_only: bool = False
 ) -> Fixed:
     """The examples with their texts (or only the final answer) rewritten; an emptied text stays as it was."""
-    result: list[Example] = []
-    changed: list[str] = []
-    for example in examples:
-        last = len(example.messages) - 1
-        messages = tuple(
-            dataclasses.replace(m, content=rewrite(m.content) or m.content)
-            if not answers_only or (k == last and m.role == "assistant")
-            else m
-            for k, m in enumerate(example.messages)
-        )
-        if messages != example.messages:
-            changed.append(str(example.origin or example.id))
-            example = dataclasses.replace(example, messages=messages, id=content_id(messages, example.tools))
-        result.append(example)
-    return Fixed(result, (), tuple(changed))
+    changed = Tally()
+
+    def made() -> Iterator[Example]:
+        for example in examples:
+            last = len(example.messages) - 1
+            messages = tuple(
+                dataclasses.replace(m, content=rewrite(m.content) or m.content)
+                if not answers_only or (k == last and m.role == "assistant")
+                else m
+                for k, m in enumerate(example.messages)
+            )
+            if messages != example.messages:
+                changed.add(str(example.origin or example.id))
+                made_id = content_id(messages, example.tools)
+                example = dataclasses.replace(example, messages=messages, id=made_id)
+            yield example
+
+    return Fixed(shelve(made()), (), changed)

@@ -15,13 +15,24 @@ from weitiao.config import Source
 from weitiao.data.encoding import find_encoding
 from weitiao.data.problems import Problems, nearest
 from weitiao.data.read_json import Row, json_items, json_lines
-from weitiao.data.read_table import csv_rows, parquet_rows, xlsx_rows
+from weitiao.data.read_path import Step, parse_path
+from weitiao.data.read_table import csv_rows, parquet_rows
+from weitiao.data.read_xlsx import xlsx_rows
 from weitiao.errors import DataError
 from weitiao.types import Origin, Record
 
 FIELD_LIMIT = 1_000_000  # characters of one field
 _TEXT_FORMATS = (".json", ".jsonl", ".ndjson", ".csv", ".tsv")
-FORMATS = (*_TEXT_FORMATS, ".xlsx", ".xlsm", ".parquet")
+_WORKBOOKS = (".xlsx", ".xlsm")
+FORMATS = (*_TEXT_FORMATS, *_WORKBOOKS, ".parquet")
+#: For which files a key of the source is, beside those that every file has.
+_ONLY_FOR = {
+    "sheet": ("xlsx", _WORKBOOKS),
+    "encoding": ("text", _TEXT_FORMATS),
+    "header": ("csv, tsv and xlsx", (".csv", ".tsv", *_WORKBOOKS)),
+    "path": ("json and jsonl", (".json", ".jsonl", ".ndjson")),
+    "delimiter": ("csv", (".csv", ".tsv")),
+}
 
 
 class Reading(Iterator[Record]):
@@ -34,6 +45,8 @@ class Reading(Iterator[Record]):
         sheet: Name of the sheet that is read, once reading has begun; None for other formats.
         items: Name of the list inside an object that held the records, else None.
         rows: Records yielded so far.
+        header: Rows that the names of a table's columns were taken from, where they were looked for or given.
+        notes: What the user may not expect, one sentence each: hidden rows, merged cells, sheets that are not read.
         columns: Names of all fields seen so far, in order of appearance.
     """
 
@@ -61,6 +74,14 @@ class Reading(Iterator[Record]):
     @property
     def items(self) -> str | None:
         return self._found.get("items")
+
+    @property
+    def header(self) -> tuple[int, ...] | None:
+        return tuple(self._found["header"]) if "header" in self._found else None
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        return tuple(self._found.get("notes", ()))
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -92,18 +113,28 @@ class Reading(Iterator[Record]):
 
     def _rows(self, problems: Problems) -> Iterator[Row]:
         suffix = self.path.suffix.lower()
-        if suffix in (".xlsx", ".xlsm"):
-            yield from xlsx_rows(self.path, self.source.sheet, problems, self._found)
+        header = self.source.header_rows
+        if suffix in _WORKBOOKS:
+            yield from xlsx_rows(
+                self.path,
+                self.source.sheet,
+                problems,
+                self._found,
+                header=header,
+                merged=self.source.merged,
+            )
         elif suffix == ".parquet":
             yield from parquet_rows(self.path, problems)
         else:
+            steps = _steps(self.source)
             with self.path.open(encoding=self.encoding, newline="") as stream:
                 if suffix == ".json":
-                    yield from json_items(stream, problems, self._found)
+                    yield from json_items(stream, problems, self._found, steps)
                 elif suffix in (".jsonl", ".ndjson"):
-                    yield from json_lines(stream, problems)
+                    yield from json_lines(stream, problems, steps)
                 else:
-                    yield from csv_rows(stream, problems, delimiter="\t" if suffix == ".tsv" else ",")
+                    delimiter = self.source.delimiter or ("\t" if suffix == ".tsv" else None)
+                    yield from csv_rows(stream, problems, self._found, delimiter=delimiter, header=header)
 
 
 def read(source: Source, *, root: Path) -> Reading:
@@ -126,17 +157,28 @@ def read(source: Source, *, root: Path) -> Reading:
         return read_patterns(source, root=root)
     path = _find(source.file, root)
     suffix = path.suffix.lower()
-    is_text = suffix in _TEXT_FORMATS
-    if source.sheet is not None and suffix not in (".xlsx", ".xlsm"):
-        raise DataError(
-            f"{source.file}: `sheet` is for xlsx files only", remedy="take `sheet` out of the source"
-        )
-    if source.encoding is not None and not is_text:
-        raise DataError(
-            f"{source.file}: `encoding` is for text files only", remedy="take `encoding` out of the source"
-        )
-    encoding = find_encoding(path, name=source.file, given=source.encoding) if is_text else None
+    for key, (kinds, suffixes) in _ONLY_FOR.items():
+        if getattr(source, key) is not None and suffix not in suffixes:
+            raise DataError(
+                f"{source.file}: `{key}` is for {kinds} files only", remedy=f"take `{key}` out of the source"
+            )
+    _steps(source)
+    encoding = (
+        find_encoding(path, name=source.file, given=source.encoding) if suffix in _TEXT_FORMATS else None
+    )
     return Reading(source, path, encoding)
+
+
+def _steps(source: Source) -> tuple[Step, ...] | None:
+    if source.path is None:
+        return None
+    steps = parse_path(source.path)
+    if steps is None:
+        raise DataError(
+            f"{source.file}: `path` {source.path!r} is no path",
+            remedy="names are joined by points, places stand in brackets: data.items, data[*].qas[*], turns[0]",
+        )
+    return steps
 
 
 def _find(file: str, root: Path) -> Path:

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from typing import Any, TextIO
 
 from weitiao.data.problems import Problems
+from weitiao.data.read_path import Step, records_at
 
 Row = tuple[int, dict[str, Any]]
 LINE_LIMIT = 64_000_000  # characters; a longer line is not even parsed
@@ -43,8 +44,14 @@ def _fault(error: Exception, text: str) -> str:
     return str(error)
 
 
-def json_lines(stream: TextIO, problems: Problems) -> Iterator[Row]:
-    """Objects of a JSON lines stream; the number is the line. Blank lines hold no record."""
+def json_lines(stream: TextIO, problems: Problems, steps: tuple[Step, ...] | None = None) -> Iterator[Row]:
+    """Objects of a JSON lines stream; the number is the line. Blank lines hold no record.
+
+    Args:
+        stream: The decoded file.
+        problems: Where broken lines are noted.
+        steps: Where the records are inside each line; None: each line is one.
+    """
     for number, line in enumerate(_lines(stream), start=1):
         if len(line) >= LINE_LIMIT:
             problems.add(f"row {number}: the line is longer than {LINE_LIMIT:,} characters")
@@ -56,7 +63,10 @@ def json_lines(stream: TextIO, problems: Problems) -> Iterator[Row]:
         except (ValueError, RecursionError) as error:
             problems.add(f"row {number}: {_fault(error, line)}")
             continue
-        if isinstance(value, dict):
+        if steps is not None:
+            for fields in records_at(value, steps, problems, f"row {number}"):
+                yield number, fields
+        elif isinstance(value, dict):
             yield number, value
         else:
             problems.add(
@@ -72,23 +82,29 @@ def _lines(stream: TextIO) -> Iterator[str]:
             line = stream.readline(LINE_LIMIT)
 
 
-def json_items(stream: TextIO, problems: Problems, found: dict[str, Any]) -> Iterator[Row]:
+def json_items(
+    stream: TextIO, problems: Problems, found: dict[str, Any], steps: tuple[Step, ...] | None = None
+) -> Iterator[Row]:
     """Items of a JSON array, or of the only list inside an object; JSON lines are taken too.
 
     Args:
         stream: The decoded file.
         problems: Where broken items are noted.
         found: Gets ``items`` (name of the list) where the array is inside an object.
+        steps: Where the records are; they are then numbered from 1 as they come.
     """
     text = stream.read()
     try:
         value = _loads(text)
     except (ValueError, RecursionError) as error:
         if _is_lines(text):
-            yield from json_lines(io.StringIO(text, newline=""), problems)
+            yield from json_lines(io.StringIO(text, newline=""), problems, steps)
         else:
             line = f"line {error.lineno}: " if isinstance(error, json.JSONDecodeError) else ""
             problems.add(f"{line}{_fault(error, text)}")
+        return
+    if steps is not None:
+        yield from enumerate(records_at(value, steps, problems), start=1)
         return
     for number, item in enumerate(_array(value, problems, found), start=1):
         if isinstance(item, dict):
@@ -122,7 +138,8 @@ def _array(value: Any, problems: Problems, found: dict[str, Any]) -> list[Any]:
     what = f"with several lists ({', '.join(lists)})" if lists else "without a list"
     problems.add(
         f"expected an array of objects, got one object {what}",
-        remedy="write the records as one array [{...}, {...}], or one object a line in a .jsonl file",
+        remedy="say with `path` of the source which list holds the records, or write them as one array [{...}, {...}] "
+        "or one object a line in a .jsonl file",
     )
     return []
 

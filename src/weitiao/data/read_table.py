@@ -1,35 +1,79 @@
-"""Tables: csv, tsv, xlsx and parquet as numbered rows of fields. Row numbers are those a user sees."""
+"""Tables: csv, tsv and parquet as numbered rows of fields. Row numbers are those a user sees."""
 
 from __future__ import annotations
 
 import csv
 import datetime
-import warnings
-import zipfile
-import zlib
+import io
+import itertools
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, TextIO
 
+from weitiao.data.header import column_names, joined_names, said
 from weitiao.data.problems import Problems
 from weitiao.data.read_json import Row
 from weitiao.errors import DataError
 
-# What openpyxl lets through when the zip or the XML inside is broken (ParseError is a SyntaxError).
-_BROKEN_WORKBOOK = (zipfile.BadZipFile, zlib.error, KeyError, ValueError, TypeError, OSError, SyntaxError)
 CELL_LIMIT = 64_000_000  # characters the csv parser takes in; more is not even parsed
+_HEAD = 65_536  # characters in which the delimiter is looked for
+_ROWS_LOOKED_AT = 50
+_SAID = {",": "a comma", ";": "a semicolon", "\t": "a tab", "|": "`|`"}
 
 
-def csv_rows(stream: TextIO, problems: Problems, *, delimiter: str) -> Iterator[Row]:
+def csv_rows(
+    stream: TextIO,
+    problems: Problems,
+    found: dict[str, Any],
+    *,
+    delimiter: str | None,
+    header: tuple[int, ...] | None = None,
+) -> Iterator[Row]:
     """Rows of a csv or tsv stream; the number is the line on which the row begins (the header is line 1).
 
     Lines that are wholly empty hold no record and are passed over.
+
+    Args:
+        stream: The decoded file; one that can be wound back where the delimiter is to be found out.
+        problems: Where bad rows are noted.
+        found: Gets ``delimiter`` where it is not a comma, ``notes`` and ``header``.
+        delimiter: Between cells; None: found out.
+        header: Lines of the column names; None: the first that is not empty.
     """
     # The limit is process-wide; it is only ever raised.
     csv.field_size_limit(max(csv.field_size_limit(), CELL_LIMIT))
+    if delimiter is None:
+        delimiter = _find_delimiter(stream)
+        if delimiter != ",":
+            found["delimiter"] = delimiter
+            found.setdefault("notes", []).append(
+                f"the cells are separated by {_SAID.get(delimiter, repr(delimiter))}"
+            )
+    lines = _csv_lines(stream, problems, delimiter)
+    columns = _csv_header(lines, header, problems.name, found)
+    if columns is None:
+        return
+    for number, cells in lines:
+        nul = next((name for name, cell in zip(columns, cells, strict=False) if "\0" in cell), None)
+        if len(cells) != len(columns):
+            problems.add(
+                f"row {number}: {len(cells)} cells, but the header has {len(columns)} columns",
+                remedy=f"a cell that holds {_SAID.get(delimiter, repr(delimiter))} is put in quotes; if another mark "
+                "separates the cells, set `delimiter` of the source",
+            )
+        elif nul is not None:
+            problems.add(
+                f'row {number}, column "{nul}": a NUL character, which is no text',
+                remedy="delete it; a file full of them is UTF-16 (`encoding: utf-16-le`) or no text at all",
+            )
+        else:
+            yield number, dict(zip(columns, cells, strict=True))
+
+
+def _csv_lines(stream: TextIO, problems: Problems, delimiter: str) -> Iterator[tuple[int, list[str]]]:
+    """First line and cells of each row that is not empty."""
     reader = csv.reader(stream, delimiter=delimiter, strict=True)
-    columns: list[str] | None = None
-    begin = 1
     while True:
         begin = reader.line_num + 1
         try:
@@ -41,135 +85,69 @@ def csv_rows(stream: TextIO, problems: Problems, *, delimiter: str) -> Iterator[
                 f"row {begin}: {error}",
                 remedy='a quote inside a quoted cell is written twice (""); look for one that is not closed',
             )
-            return
-        if not cells:
             continue
-        if columns is None:
-            columns = column_names(cells, problems.name)
-        elif len(cells) != len(columns):
-            problems.add(f"row {begin}: {len(cells)} cells, but the header has {len(columns)} columns")
-        else:
-            yield begin, dict(zip(columns, cells, strict=True))
+        if begin == 1 and _is_hint(cells, delimiter):
+            continue
+        if cells:
+            yield begin, cells
 
 
-def column_names(header: Sequence[Any], name: str) -> list[str]:
-    """Names from a header row; an unnamed column N is called ``column_N``.
-
-    Raises:
-        DataError: A name occurs twice.
-    """
-    columns = [
-        f"column_{number}" if cell is None or str(cell).strip() == "" else str(cell)
-        for number, cell in enumerate(header, start=1)
-    ]
-    twice = sorted({column for column in columns if columns.count(column) > 1}, key=columns.index)
-    if twice:
-        places = "; ".join(
-            f'"{column}" in columns {", ".join(str(k) for k, c in enumerate(columns, 1) if c == column)}'
-            for column in twice
-        )
+def _csv_header(
+    lines: Iterator[tuple[int, list[str]]],
+    header: tuple[int, ...] | None,
+    name: str,
+    found: dict[str, Any],
+) -> list[str] | None:
+    """Names of the columns, None where the file has none."""
+    if header is None:
+        first = next(lines, None)
+        return None if first is None else column_names(first[1], name)
+    rows: dict[int, list[str]] = {}
+    for number, cells in lines:
+        rows[number] = cells
+        if number >= header[-1]:
+            break
+    names = joined_names(rows, header, ())
+    if not names:
         raise DataError(
-            f"{name}, row 1: duplicate column names: {places}", remedy="give each column its own name"
+            f"{name}: {said(header)}, where the source says that the names of the columns stand, is empty",
+            remedy="rows count from 1; mend `header` of the source",
         )
-    return columns
+    found["header"] = list(header)
+    if header != (1,):
+        found.setdefault("notes", []).append(f"the names of the columns stand in {said(header)}")
+    return column_names(names, name, header)
 
 
-def xlsx_rows(
-    path: Path, sheet: str | int | None, problems: Problems, found: dict[str, Any]
-) -> Iterator[Row]:
-    """Rows of one sheet; row 1 is the header. Rows without any value hold no record and are passed over.
+def _is_hint(cells: Sequence[str], delimiter: str) -> bool:
+    """Whether a first line is ``sep=;``, by which a spreadsheet program says what separates the cells."""
+    return cells in (["sep=", ""], [f"sep={delimiter}"])
 
-    Args:
-        path: The workbook.
-        sheet: Name, or number from 0; None for the first.
-        problems: Where bad rows are noted; its name gets the sheet.
-        found: Gets ``sheet``, the sheet's name.
 
-    Raises:
-        DataError: Not a workbook, or no such sheet.
-    """
-    workbook = _open_workbook(path, problems.name)
+def _find_delimiter(stream: TextIO) -> str:
+    """What separates the cells: the comma, unless it does not fit the first rows and another mark does."""
+    head = stream.read(_HEAD)
+    stream.seek(0)
+    hint = re.match(r"\ufeff?sep=([^\r\n])\r?\n", head)
+    if hint is not None:
+        return hint[1]
+    widths = {delimiter: _widths(head, delimiter) for delimiter in _SAID}
+    able = [delimiter for delimiter, found in widths.items() if found and found[0] > 1]
+    even = (delimiter for delimiter in able if len(set(widths[delimiter])) == 1)
+    fallback = "," if "," in able or not able else able[0]
+    return next(even, fallback)
+
+
+def _widths(head: str, delimiter: str) -> list[int]:
+    """How many cells the first rows have; the last one may be cut off and does not count."""
+    reader = csv.reader(io.StringIO(head, newline=""), delimiter=delimiter, strict=True)
+    widths: list[int] = []
     try:
-        page = _sheet(workbook, sheet, problems.name)
-        found["sheet"] = page.title
-        problems.name = f'{problems.name}, sheet "{page.title}"'
-        page.reset_dimensions()  # some writers state a wrong size
-        yield from _sheet_rows(_lines_of(page, problems.name), problems)
-    finally:
-        workbook.close()
-
-
-def _open_workbook(path: Path, name: str) -> Any:
-    import openpyxl
-    from openpyxl.utils.exceptions import InvalidFileException
-
-    try:
-        with warnings.catch_warnings():  # about charts and validations, which hold no records
-            warnings.simplefilter("ignore")
-            return openpyxl.load_workbook(path, read_only=True, data_only=True)
-    except (InvalidFileException, *_BROKEN_WORKBOOK) as error:
-        with path.open("rb") as file:
-            old = file.read(4) == b"\xd0\xcf\x11\xe0"
-        why = "an old .xls or a password-protected workbook" if old else f"{type(error).__name__}: {error}"
-        raise DataError(
-            f"{name}: not a readable xlsx workbook ({why})",
-            remedy="open it and save it as .xlsx without a password",
-        ) from error
-
-
-def _sheet(workbook: Any, sheet: str | int | None, name: str) -> Any:
-    pages = workbook.worksheets
-    titles = ", ".join(f'"{page.title}"' for page in pages)
-    if isinstance(sheet, str):
-        for page in pages:
-            if page.title == sheet:
-                return page
-        raise DataError(
-            f'{name}: no sheet "{sheet}"; sheets: {titles}', remedy="name one of these in `sheet`"
-        )
-    number = sheet or 0
-    if not 0 <= number < len(pages):
-        raise DataError(
-            f"{name}: no sheet number {number}; there are {len(pages)}, counted from 0: {titles}",
-            remedy="name one of these in `sheet`",
-        )
-    return pages[number]
-
-
-def _lines_of(page: Any, name: str) -> Iterator[Sequence[Any]]:
-    number = 0
-    try:
-        for cells in page.iter_rows(values_only=True):
-            number += 1
-            yield cells
-    except _BROKEN_WORKBOOK as error:
-        raise DataError(
-            f"{name}: the workbook is damaged after row {number} ({type(error).__name__}: {error})",
-            remedy="open it, check these rows, and save it again",
-        ) from error
-
-
-def _sheet_rows(lines: Iterator[Sequence[Any]], problems: Problems) -> Iterator[Row]:
-    columns: list[str] | None = None
-    for number, cells in enumerate(lines, start=1):
-        values = [_cell(cell) for cell in cells]
-        while values and values[-1] is None:
-            values.pop()
-        if columns is None:
-            if values:
-                columns = column_names(values, problems.name)
-        elif len(values) > len(columns):
-            problems.add(
-                f"row {number}: a value in column {len(values)}, but the header has {len(columns)} columns"
-            )
-        elif values:
-            yield number, dict(zip(columns, values + [None] * (len(columns) - len(values)), strict=True))
-
-
-def _cell(value: Any) -> Any:
-    if isinstance(value, str):
-        return value.replace("_x000D_", "\r")  # how a workbook writes a carriage return
-    return plain_value(value)
+        for cells in itertools.islice(reader, _ROWS_LOOKED_AT):
+            widths += [len(cells)] if cells else []
+    except csv.Error:
+        pass
+    return widths[:-1] if len(head) == _HEAD and len(widths) > 1 else widths
 
 
 def plain_value(value: Any) -> Any:

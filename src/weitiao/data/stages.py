@@ -1,44 +1,78 @@
-"""All stages of the data room in order: read, build, fit, split, card."""
+"""All stages of the data room in order: read, build, fix, fit, split, steps, card.
+
+Between two stages the examples lie on a `Shelf`, which moves to a temporary file when there are many: one way for
+small and large data, in memory that does not grow with the rows but for some 100 bytes each.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from weitiao.config import DataConfig, Recipe, Source
+from weitiao.config import DataConfig, Recipe
 from weitiao.data import card as cards
-from weitiao.data.build import Built, build_source
-from weitiao.data.builder import columns_set
-from weitiao.data.fit import CountTokens, Fit, Truncate, fit, fit_all
+from weitiao.data.facts import Facts
+from weitiao.data.fit import CountTokens, Fit, Fitting, Truncate, make_fitter
 from weitiao.data.fix import apply_fixes
+from weitiao.data.gather import Sourced, gather
+from weitiao.data.lineage import lineage_of
+from weitiao.data.lines import Digest
 from weitiao.data.mask import make_mask
-from weitiao.data.problems import combined
-from weitiao.data.read import Reading, read
 from weitiao.data.shapes import tools_of
-from weitiao.data.shapes.dataset_info import Entry, named_entry, neighbouring_entry
-from weitiao.data.split import PARTS, split, with_groups
+from weitiao.data.shelf import IN_MEMORY, Shelf
+from weitiao.data.sources import expand_data
+from weitiao.data.split import PARTS, group_key, plan_split, rows_of
 from weitiao.data.steps import make_step, run_after_split, run_before_split, without_fields
-from weitiao.data.store import dataset_hash
 from weitiao.data.template import FieldError
 from weitiao.data.templates import resolve_templates, template_facts
 from weitiao.errors import DataError, collect
-from weitiao.types import Dataset, Example, Record
+from weitiao.types import Dataset, Example
+
+if TYPE_CHECKING:
+    from weitiao.data.augment.request import Generator
+
+Progress = Callable[[str, int], None]
+_OFTEN = 1000  # rows between two words about progress
+_CONFLICTS_SHOWN = 20
 
 
 @dataclass(frozen=True)
-class _Loaded:
-    """One source with all of its rows."""
+class _Room:
+    """Where examples are put between stages.
 
-    part: str  # "sources", or the part that the file was given for
-    source: Source
-    reading: Reading
-    records: tuple[Record, ...]
-    entry: Entry | None = None  # what a dataset_info.json says about it
+    Attributes:
+        in_memory: Examples that a shelf holds in memory.
+        progress: Told the stage and its rows.
+    """
+
+    in_memory: int = IN_MEMORY
+    progress: Progress | None = None
+
+    def shelve(self, examples: Iterable[Example], stage: str = "") -> Shelf:
+        """The examples on a shelf of their own."""
+        shelf = Shelf(in_memory=self.in_memory)
+        for number, example in enumerate(examples, start=1):
+            shelf.append(example)
+            if self.progress is not None and number % _OFTEN == 0:
+                self.progress(stage, number)
+        return shelf
+
+    def shelving(self, stage: str) -> Callable[[Iterable[Example]], Shelf]:
+        """`shelve` for one stage."""
+        return lambda examples: self.shelve(examples, stage)
 
 
-def prepare(recipe: Recipe, *, root: Path, fitter: Callable[[Example], Fit] | None = None) -> Dataset:
+def prepare(
+    recipe: Recipe,
+    *,
+    root: Path,
+    fitter: Callable[[Example], Fit] | None = None,
+    generator: Generator | None = None,
+    in_memory: int = IN_MEMORY,
+    progress: Progress | None = None,
+) -> Dataset:
     """The data set of a recipe.
 
     Args:
@@ -46,38 +80,39 @@ def prepare(recipe: Recipe, *, root: Path, fitter: Callable[[Example], Fit] | No
         root: Folder that relative paths start from.
         fitter: Measures (and where the recipe allows cuts) one example, see `weitiao.data.make_fitter`;
             without it lengths are not checked.
+        generator: Who writes for a step `augment` that names no endpoint: the loaded base, or a function.
+        in_memory: Parts with more examples than this are in a temporary file; they can be used like any sequence.
+        progress: Told the name of the stage and its number of rows, every thousand rows.
 
     Raises:
         DataError: What is wrong with the files, all problems of all files in one error.
+        ConfigError: A step needs a generator, and there is none.
     """
-    data = _resolved(recipe, root)
-    loaded = _load_all(data, root)
-    built = _build_all(loaded, data, _tools(data, root))
-    steps = [_read_step(loaded), _build_step(built)]
-    parts = {part: _of_part(loaded, built, part) for part in dict.fromkeys(item.part for item in loaded)}
-    parts, repairs = apply_fixes(parts, data.fix)
+    room = _Room(in_memory, progress)
+    data = expand_data(_resolved(recipe, root), root)
+    loaded = gather(data, root, tools=_tools(data, root), shelve=room.shelving("read"))
+    steps = [_read_step(loaded), _build_step(loaded)]
+    parts: Mapping[str, Sequence[Example]] = _by_part(loaded, room)
+    known = _known(loaded, recipe, data, root)
+    del loaded  # what the stages behind replace is not kept
+    parts, repairs = apply_fixes(parts, data.fix, shelve=room.shelving("fix"))
     steps += repairs
-    wanted = [make_step(section, recipe.seed) for section in data.steps]
-    parts, lines = run_before_split(wanted, parts)
+    wanted = [make_step(section, recipe.seed, root=root, generator=generator) for section in data.steps]
+    parts, lines = run_before_split(wanted, parts, shelve=room.shelving("steps"))
     steps += lines
-    parts = _fitted(parts, fitter, data.truncate, steps)
+    parts = _fitted(parts, fitter, data.truncate, steps, room)
     _check_conflicts(parts, data)
-    train, dev, test = _split(parts, data, root)
-    num_split = len(train) + len(dev) + len(test)
-    steps.append(cards.step("split", num_split, num_split, **_split_facts(data)))
-    final, lines = run_after_split(wanted, dict(zip(PARTS, (train, dev, test), strict=True)))
-    steps += lines
-    if lines:  # what a step made may be too long
-        final = _fitted(final, fitter, data.truncate, steps)
-    train, dev, test = ([without_fields(example) for example in final[name]] for name in PARTS)
-    sources = [
-        cards.source_entry(item.reading, item.part, result.shape)
-        for item, result in zip(loaded, built, strict=True)
-    ]
-    columns = {item.reading.label: list(item.reading.columns) for item in loaded}
-    known = {"sources": sources, "columns": columns, "steps": steps}
-    templates = template_facts(recipe.data, root)
-    return _with_card(train, dev, test, {**known, "templates": templates} if templates else known)
+    final, facts, warnings = _split(parts, data, root)
+    num_split = sum(map(len, parts.values()))
+    steps.append(cards.step("split", num_split, num_split, **facts))
+    if any(step.parts for step in wanted):
+        placed = {name: room.shelve(examples, "split") for name, examples in final.items()}
+        final, lines = run_after_split(wanted, placed, shelve=room.shelving("steps"))
+        steps += lines
+        if lines:  # what a step made may be too long
+            final = _fitted(final, fitter, data.truncate, steps, room)
+    cleaned = {name: map(without_fields, final[name]) for name in PARTS}
+    return _with_card(cleaned, {**known, "steps": steps, "warnings": warnings}, room)
 
 
 def _resolved(recipe: Recipe, root: Path) -> DataConfig:
@@ -105,41 +140,10 @@ def fit_dataset(
     Raises:
         DataError: All samples that are too long.
     """
-    parts = {name: getattr(dataset, name) for name in PARTS}
-    fitted, entry = _fit_parts(parts, lambda examples: fit(examples, count_tokens, limit, truncate), truncate)
-    steps = [*dataset.card.get("steps", []), entry]
-    train, dev, test = (fitted[name] for name in PARTS)
-    return _with_card(train, dev, test, {**dataset.card, "steps": steps})
-
-
-def _sources(data: DataConfig) -> Iterator[tuple[str, Source]]:
-    for part in ("sources", *PARTS):
-        for source in getattr(data, part):
-            yield part, source
-
-
-def _load_all(data: DataConfig, root: Path) -> list[_Loaded]:
-    loaded: list[_Loaded] = []
-    errors: list[DataError] = []
-    for part, source in _sources(data):
-        try:
-            entry = _entry(source, data, root)
-            if entry is not None:
-                source = source.model_copy(update={"file": entry.file})
-            reading = read(source, root=root)
-            loaded.append(_Loaded(part, source, reading, tuple(reading), entry))
-        except DataError as error:
-            errors.append(error)
-    if errors:
-        raise combined(errors)
-    return loaded
-
-
-def _entry(source: Source, data: DataConfig, root: Path) -> Entry | None:
-    if source.dataset_info is not None:
-        return named_entry(source, root)
-    found_out = (source.shape or data.shape) == "auto" and not columns_set(data, source)
-    return neighbouring_entry(source.file, root) if found_out else None
+    room, parts = _Room(), {name: getattr(dataset, name) for name in PARTS}
+    steps = list(dataset.card.get("steps", []))
+    fitted = _fitted(parts, make_fitter(count_tokens, limit, truncate), truncate, steps, room)
+    return _with_card(fitted, {**dataset.card, "steps": steps, "warnings": ()}, room)
 
 
 def _tools(data: DataConfig, root: Path) -> tuple[Mapping[str, Any], ...]:
@@ -158,119 +162,141 @@ def _tools(data: DataConfig, root: Path) -> tuple[Mapping[str, Any], ...]:
         raise DataError(str(error), remedy="write a JSON list of function schemas") from error
 
 
-def _build_all(
-    loaded: Sequence[_Loaded], data: DataConfig, tools: Sequence[Mapping[str, Any]]
-) -> list[Built]:
-    built: list[Built] = []
-    errors: list[DataError] = []
-    for item in loaded:
-        elsewhere = {other.reading.label: other.reading.columns for other in loaded if other is not item}
-        try:
-            made = build_source(
-                item.records, data, item.source, elsewhere=elsewhere, entry=item.entry, tools=tools
-            )
-            built.append(made)
-        except DataError as error:
-            errors.append(error)
-    if errors:
-        raise combined(errors)
-    return built
+def _by_part(loaded: Sequence[Sourced], room: _Room) -> dict[str, Sequence[Example]]:
+    """The examples of all sources of a part behind each other."""
+    parts: dict[str, Sequence[Example]] = {}
+    for part in dict.fromkeys(item.part for item in loaded):
+        first, *others = (item.built.examples for item in loaded if item.part == part)
+        parts[part] = first
+        if others:
+            shelf = Shelf(in_memory=room.in_memory)
+            for examples in (first, *others):
+                shelf.extend(examples)
+            parts[part] = shelf
+    return parts
 
 
-def _of_part(loaded: Sequence[_Loaded], built: Sequence[Built], part: str) -> list[Example]:
-    pairs = zip(loaded, built, strict=True)
-    return [example for item, result in pairs if item.part == part for example in result.examples]
+def _known(loaded: Sequence[Sourced], recipe: Recipe, data: DataConfig, root: Path) -> dict[str, Any]:
+    """What the card says beside the steps: sources, templates, columns, lineage."""
+    sources = [cards.source_entry(item.reading, item.part, item.built.shape) for item in loaded]
+    files = [
+        (item.reading.label, item.reading.path, entry["sha256"])
+        for item, entry in zip(loaded, sources, strict=True)
+    ]
+    templates = template_facts(recipe.data, root)
+    return {
+        "sources": sources,
+        **({"templates": templates} if templates else {}),
+        "columns": {item.reading.label: list(item.reading.columns) for item in loaded},
+        "lineage": lineage_of(data, recipe.seed, files),
+    }
 
 
-def _read_step(loaded: Sequence[_Loaded]) -> dict[str, Any]:
-    rows = sum(len(item.records) for item in loaded)
+def _read_step(loaded: Sequence[Sourced]) -> dict[str, Any]:
+    rows = sum(item.built.num_records for item in loaded)
     return cards.step("read", rows, rows)
 
 
-def _build_step(built: Sequence[Built]) -> dict[str, Any]:
-    num_in = sum(result.num_records for result in built)
-    num_out = sum(len(result.examples) for result in built)
-    drops = [drop for result in built for drop in result.drops]
-    unused = [item for result in built for item in result.unused]
+def _build_step(loaded: Sequence[Sourced]) -> dict[str, Any]:
+    num_in = sum(item.built.num_records for item in loaded)
+    num_out = sum(len(item.built.examples) for item in loaded)
+    drops = [drop for item in loaded for drop in item.built.drops]
+    unused = [drop for item in loaded for drop in item.built.unused]
     more = {"unused": cards.reasons(unused)} if unused else {}
     return cards.step("build", num_in, num_out, drops, **more)
 
 
 def _fitted(
-    parts: dict[str, list[Example]],
+    parts: Mapping[str, Sequence[Example]],
     fitter: Callable[[Example], Fit] | None,
     truncate: str,
     steps: list[dict[str, Any]],
-) -> dict[str, list[Example]]:
-    """The parts within the limit, with a line for the card; as they are where there is no fitter."""
+    room: _Room,
+) -> Mapping[str, Sequence[Example]]:
+    """The parts within the limit, with a line for the card; as they are where there is no fitter.
+
+    All parts in one go, so that one error names the over-long samples of all of them.
+    """
     if fitter is None:
         return parts
-    parts, entry = _fit_parts(parts, lambda examples: fit_all(examples, fitter), truncate)
-    steps.append(entry)
-    return parts
+    fitting = Fitting(fitter)
+    result = {name: room.shelve(fitting.through(examples), "fit") for name, examples in parts.items()}
+    fitting.check()
+    steps.append(cards.fit_step(fitting, truncate))
+    return result
 
 
-def _fit_parts(
-    parts: dict[str, list[Example]], fit_examples: Callable[[Sequence[Example]], Any], truncate: str
-) -> tuple[dict[str, list[Example]], dict[str, Any]]:
-    """All parts in one go, so that one error names the over-long samples of all of them."""
-    everything = [example for examples in parts.values() for example in examples]
-    fitted = fit_examples(everything)
-    result: dict[str, list[Example]] = {}
-    begin = 0
-    for name, examples in parts.items():
-        result[name] = list(fitted.examples[begin : begin + len(examples)])
-        begin += len(examples)
-    return result, cards.fit_step(len(everything), fitted.cuts, truncate)
-
-
-def _check_conflicts(parts: dict[str, list[Example]], data: DataConfig) -> None:
+def _check_conflicts(parts: Mapping[str, Sequence[Example]], data: DataConfig) -> None:
     if data.on_conflict == "keep":
         return
-    by_prompt = cards.prompts_of(example for examples in parts.values() for example in examples)
-    groups = [group for group in by_prompt.values() if len({cards.said(e) for e in group}) > 1]
-    if groups:
-        lines = [" / ".join(f"{cards.said(e)!r} ({e.origin})" for e in group[:4]) for group in groups]
+    everything = Shelf()
+    for examples in parts.values():
+        everything.extend(examples)
+    count, lines = cards.conflict_lines(everything, Facts(everything), _CONFLICTS_SHOWN)
+    if count:
         raise DataError(
-            collect(lines, what=f"{len(groups)} prompts have different responses"),
+            collect(lines, what=f"{count} prompts have different responses", more=count - len(lines)),
             remedy="mend these rows, or set data.on_conflict: keep to use all of them (counted in the card)",
         )
 
 
 def _split(
-    parts: dict[str, list[Example]], data: DataConfig, root: Path
-) -> tuple[Sequence[Example], Sequence[Example], Sequence[Example]]:
-    if data.sources:
-        mask = make_mask(data.split.mask, root=root)
-        return split(with_groups(parts["sources"], mask), data.split)
-    train, dev, test = (with_groups(parts.get(name, []), str) for name in PARTS)
-    return train, dev, test
-
-
-def _split_facts(data: DataConfig) -> dict[str, Any]:
-    """What decides who falls into which part; nothing where the recipe gives the parts."""
+    parts: Mapping[str, Sequence[Example]], data: DataConfig, root: Path
+) -> tuple[dict[str, Iterable[Example]], dict[str, Any], tuple[str, ...]]:
+    """The examples of each part with their final groups, what decides about them, and warnings."""
     if not data.sources:
-        return {}
-    return data.split.model_dump(mode="json", exclude_none=True)
+        given = {name: _grouped(parts.get(name, ()), str) for name in PARTS}
+        return given, {}, ()
+    mask = make_mask(data.split.mask, root=root)
+    pool = parts["sources"]
+    plan = plan_split(pool, data.split, lambda example: group_key(example, mask))
+    placed = dict(zip(PARTS, rows_of(plan, data.split), strict=True))
+    chosen = {name: _grouped(_at(pool, rows.tolist()), mask) for name, rows in placed.items()}
+    return chosen, {**_split_section(data), **plan.facts}, plan.warnings
 
 
-def _with_card(
-    train: Sequence[Example], dev: Sequence[Example], test: Sequence[Example], known: dict[str, Any]
-) -> Dataset:
+def _split_section(data: DataConfig) -> dict[str, Any]:
+    """The shares, the seed, and what else the recipe asks for."""
+    section = data.split.model_dump(mode="json", exclude_none=True)
+    always = ("dev", "test", "seed")
+    return {
+        name: value
+        for name, value in section.items()
+        if name in always or value != type(data.split).model_fields[name].default
+    }
+
+
+def _at(examples: Sequence[Example], rows: Sequence[int]) -> Iterator[Example]:
+    return examples.at(rows) if isinstance(examples, Shelf) else map(examples.__getitem__, rows)
+
+
+def _grouped(examples: Iterable[Example], mask: Callable[[str], str]) -> Iterator[Example]:
+    """The examples with their final group keys."""
+    for example in examples:
+        yield replace(example, group=group_key(example, mask))
+
+
+def _with_card(parts: Mapping[str, Iterable[Example]], known: Mapping[str, Any], room: _Room) -> Dataset:
     """The data set with a card that describes these parts."""
-    parts: dict[str, tuple[Example, ...]] = {"train": tuple(train), "dev": tuple(dev), "test": tuple(test)}
-    everything = [example for part in parts.values() for example in part]
-    by_prompt = cards.prompts_of(everything)
+    digest = Digest()
+    facts = {name: Facts() for name in PARTS}
+
+    def noted(name: str) -> Iterator[Example]:
+        digest.begin(name)
+        for example in parts[name]:
+            digest.add(example)
+            facts[name].add(example)
+            yield example
+
+    shelves = {name: room.shelve(noted(name), "card") for name in PARTS}
     card: dict[str, Any] = {
         "schema_version": cards.SCHEMA_VERSION,
         **{key: known[key] for key in ("sources", "templates", "columns", "steps") if key in known},
-        "duplicates": cards.duplicates(by_prompt),
-        "conflicts": cards.conflicts(by_prompt),
-        "leaks": cards.leaks(parts),
-        "parts": {name: cards.part_entry(part) for name, part in parts.items()},
-        "labels": cards.labels(everything),
-        "lengths": cards.lengths(everything),
+        **cards.findings(shelves, facts),
     }
-    card["warnings"] = cards.warnings_of(card)
-    card["sha256"] = dataset_hash(Dataset(**parts, card={}))
-    return Dataset(**parts, card=card)
+    card["warnings"] = [*known["warnings"], *cards.warnings_of(card)]
+    card["sha256"] = digest.hexdigest()
+    if "lineage" in known:
+        card["lineage"] = known["lineage"]
+    train, dev, test = (shelf if shelf.is_on_disk else tuple(shelf) for shelf in shelves.values())
+    return Dataset(train, dev, test, card)

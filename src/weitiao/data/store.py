@@ -1,126 +1,64 @@
 """Data sets in a folder: train.jsonl, dev.jsonl, test.jsonl, card.json and card.html (the card as a page).
 
-One example a line: ``{"id", "messages": [{"role", "content", "train"}], "group", "origin", "meta"}``, with
-``tool_calls`` in a message that calls functions, and ``tools`` and ``weight`` where there are some. The card is
-written last, so a folder with a card is whole.
+One example a line, see `weitiao.data.lines`. The card comes last, so a folder with a card is whole.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 from weitiao.data.card_page import PAGE, card_page
+from weitiao.data.lines import Digest, example_of, line_of
 from weitiao.data.problems import Problems
+from weitiao.data.shelf import Shelf
 from weitiao.data.split import PARTS
-from weitiao.data.whole import write_whole
+from weitiao.data.whole import write_together
 from weitiao.errors import DataError
-from weitiao.types import ROLES, Dataset, Example, Message, Origin, ToolCall
+from weitiao.types import Dataset, Example
 
 CARD = "card.json"
+_OFTEN = 1000  # rows between two words about progress
 
 
 def dataset_hash(dataset: Dataset) -> str:
     """SHA-256 (hex) over ids and contents of all parts, in order."""
-    digest = hashlib.sha256()
+    digest = Digest()
     for name in PARTS:
-        digest.update(f"[{name}]\n".encode())
+        digest.begin(name)
         for example in getattr(dataset, name):
-            turns = [[m.role, m.content, m.train, *_calls(m)] for m in example.messages]
-            tools = [list(example.tools)] if example.tools else []
-            weight = [{"weight": example.weight}] if example.weight != 1 else []
-            digest.update(
-                json.dumps([example.id, turns, *tools, *weight], ensure_ascii=False).encode() + b"\n"
-            )
+            digest.add(example)
     return digest.hexdigest()
 
 
-def _calls(message: Message) -> list[list[dict[str, Any]]]:
-    """The calls in a list of one, an empty list where there are none."""
-    return [[call.as_dict() for call in message.tool_calls]] if message.tool_calls else []
+def save(dataset: Dataset, folder: Path, *, progress: Callable[[str, int], None] | None = None) -> None:
+    """Write a data set whole or not at all: an error or an interruption leaves what was there before.
 
-
-def _message_dict(message: Message) -> dict[str, Any]:
-    stored: dict[str, Any] = {"role": message.role, "content": message.content, "train": message.train}
-    for calls in _calls(message):
-        stored["tool_calls"] = calls
-    return stored
-
-
-def example_dict(example: Example) -> dict[str, Any]:
-    """The stored form of one example."""
-    origin = example.origin
-    stored: dict[str, Any] = {
-        "id": example.id,
-        "messages": [_message_dict(message) for message in example.messages],
-        "group": example.group,
-        "origin": None if origin is None else {"file": origin.file, "row": origin.row, "sheet": origin.sheet},
-        "meta": dict(example.meta),
-    }
-    if example.tools:
-        stored["tools"] = [dict(tool) for tool in example.tools]
-    if example.weight != 1:
-        stored["weight"] = example.weight
-    return stored
-
-
-def example_from(stored: Mapping[str, Any]) -> Example:
-    """The example of its stored form.
+    Args:
+        dataset: What `weitiao.data.prepare` gives.
+        folder: Made where there is none.
+        progress: Told ``write`` and the number of rows, every thousand rows.
 
     Raises:
-        ValueError: A part is missing or of the wrong kind.
+        OSError: The folder cannot be written.
     """
-    try:
-        messages = tuple(_message(m) for m in stored["messages"])
-        if not messages:
-            raise ValueError("no messages")
-        origin = stored.get("origin")
-        return Example(
-            id=_typed(stored["id"], str, "id"),
-            messages=messages,
-            group=_typed(stored.get("group", ""), str, "group"),
-            origin=None if origin is None else Origin(origin["file"], origin["row"], origin.get("sheet")),
-            meta=dict(stored.get("meta") or {}),
-            tools=tuple(_typed(tool, dict, "tools") for tool in stored.get("tools") or ()),
-            weight=float(_typed(stored.get("weight", 1.0), int | float, "weight")),
-        )
-    except (KeyError, TypeError, AttributeError) as error:
-        raise ValueError(f"not a stored example: {type(error).__name__} {error}") from error
+    written = 0
 
+    def lines(examples: Sequence[Example]) -> Iterator[str]:
+        nonlocal written
+        for line in examples.lines() if isinstance(examples, Shelf) else map(line_of, examples):
+            yield line
+            written += 1
+            if progress is not None and written % _OFTEN == 0:
+                progress("write", written)
 
-def _message(stored: Mapping[str, Any]) -> Message:
-    role = stored["role"]
-    if role not in ROLES:
-        raise ValueError(f"unknown role {role!r}, expected one of {', '.join(ROLES)}")
-    calls = tuple(
-        ToolCall(_typed(call["name"], str, "name"), _typed(call["arguments"], dict, "arguments"))
-        for call in stored.get("tool_calls") or ()
-    )
-    return Message(role, _typed(stored["content"], str, "content"), bool(stored.get("train", False)), calls)
-
-
-def _typed(value: Any, kind: Any, name: str) -> Any:
-    if not isinstance(value, kind):
-        raise ValueError(f"{name}: expected {getattr(kind, '__name__', kind)}, got {type(value).__name__}")
-    return value
-
-
-def save(dataset: Dataset, folder: Path) -> None:
-    """Write a data set; each file appears whole or not at all."""
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / CARD).unlink(missing_ok=True)  # no card while the parts are being replaced
-    for name in PARTS:
-        examples: Iterable[Example] = getattr(dataset, name)
-        write_whole(folder / f"{name}.jsonl", (_line(example_dict(example)) for example in examples))
-    write_whole(folder / PAGE, [card_page(dataset.card, title=f"Data card: {folder.resolve().name}")])
-    write_whole(folder / CARD, [json.dumps(dict(dataset.card), ensure_ascii=False, indent=2) + "\n"])
-
-
-def _line(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False) + "\n"
+    page = card_page(dataset.card, title=f"Data card: {folder.resolve().name}")
+    card = json.dumps(dict(dataset.card), ensure_ascii=False, indent=2) + "\n"
+    parts: list[tuple[Path, Iterable[str]]] = [
+        (folder / f"{name}.jsonl", lines(getattr(dataset, name))) for name in PARTS
+    ]
+    write_together([*parts, (folder / PAGE, [page]), (folder / CARD, [card])])
 
 
 def load(folder: Path) -> Dataset:
@@ -161,7 +99,7 @@ def read_examples(path: Path) -> Iterator[Example]:
     with path.open(encoding="utf-8", newline="\n") as file:
         for number, line in enumerate(file, start=1):
             try:
-                example = example_from(json.loads(line))
+                example = example_of(line)
             except ValueError as error:
                 problems.add(f"row {number}: {error}")
                 continue

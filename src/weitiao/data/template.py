@@ -1,7 +1,8 @@
 """From the fields of a record to a text: a column, or a sandboxed jinja2 template over the columns.
 
 Inside a template every column is a variable, and ``row`` is the whole record (``{{ row["my column"] }}`` for
-names that are no identifiers). Values print as they do in a plain column, see `to_text`.
+names that are no identifiers). Values print as they do in a plain column, see `to_text`. What a nested column holds
+is reached by its path, in a template (``{{ answer.text }}``) and as a column (``answer.text``, ``turns[0].value``).
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from jinja2 import meta
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from weitiao.data.problems import nearest
+from weitiao.data.read_path import EACH, Step, parse_path, value_at
 
 Fields = Mapping[str, Any]
 _COLUMNS_SHOWN = 50
@@ -54,7 +56,16 @@ def _finalize(value: Any) -> Any:
     return value if isinstance(value, jinja2.Undefined) else to_text(value)
 
 
-ENVIRONMENT = ImmutableSandboxedEnvironment(
+class _Environment(ImmutableSandboxedEnvironment):
+    """In which ``answer.items`` is the field of that name, not the method of dict, where there is such a field."""
+
+    def getattr(self, obj: Any, attribute: str) -> Any:
+        if isinstance(obj, Mapping) and attribute in obj:
+            return obj[attribute]
+        return super().getattr(obj, attribute)
+
+
+ENVIRONMENT = _Environment(
     undefined=jinja2.StrictUndefined, finalize=_finalize, keep_trailing_newline=True, autoescape=False
 )
 
@@ -87,7 +98,7 @@ def compile_expression(
     """Make an `Expression`.
 
     Args:
-        spec: A column (exact match), a template, or with ``plain_text`` any other text.
+        spec: A column (exact match), a path into a nested column, a template, or with ``plain_text`` any other text.
         name: Place in the recipe, for errors.
         columns: The columns there are.
         plain_text: Whether a text that is neither stands for itself.
@@ -99,6 +110,9 @@ def compile_expression(
         return Expression(name, spec, "column", lambda fields: to_text(fields.get(spec)))
     if is_template(spec):
         return Expression(name, spec, "template", _compile_template(spec, name, columns))
+    steps = nested_steps(spec, columns)
+    if steps is not None:
+        return Expression(name, spec, "column", lambda fields: _nested_text(fields, steps, name, spec))
     if plain_text:
         return Expression(name, spec, "text", lambda fields: spec)
     raise FieldError(
@@ -106,6 +120,21 @@ def compile_expression(
         in_every_row=True,
         field=spec,
     )
+
+
+def nested_steps(spec: str, columns: Sequence[str]) -> tuple[Step, ...] | None:
+    """The steps of a path that begins with a column, such as ``answer.text``; None where it is none."""
+    steps = parse_path(spec)
+    if steps is None or len(steps) < 2 or EACH in steps:
+        return None
+    return steps if steps[0] in columns else None
+
+
+def _nested_text(fields: Fields, steps: tuple[Step, ...], name: str, spec: str) -> str:
+    try:
+        return to_text(value_at(fields, steps))
+    except LookupError as error:
+        raise FieldError(f'{name}: "{spec}": {error.args[0]}') from error
 
 
 def _compile_template(spec: str, name: str, columns: Sequence[str]) -> Callable[[Fields], str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 
@@ -18,13 +18,38 @@ def write_whole(path: Path, texts: Iterable[str]) -> None:
     Raises:
         OSError: The file cannot be written; also whatever the iterable raises.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    fresh = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.tmp")
+    write_together([(path, texts)])
+
+
+def write_together(files: Sequence[tuple[Path, Iterable[str]]]) -> None:
+    """Write several files under temporary names, then rename all; an error before that leaves old ones untouched.
+
+    The last one vouches for the others: its old version goes first and its new one comes last.
+
+    Args:
+        files: Paths, whose folders are made where there are none, and their texts.
+
+    Raises:
+        OSError: A file cannot be written; also whatever the iterables raise.
+    """
+    named = [
+        (path, path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.tmp"), texts) for path, texts in files
+    ]
     try:
-        with fresh.open("w", encoding="utf-8", newline="") as file:
-            file.writelines(texts)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(fresh, path)
+        for path, fresh, texts in named:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            _write(fresh, texts)
+        if len(named) > 1:
+            named[-1][0].unlink(missing_ok=True)
+        for path, fresh, _ in named:
+            os.replace(fresh, path)
     finally:
-        fresh.unlink(missing_ok=True)
+        for _, fresh, _ in named:
+            fresh.unlink(missing_ok=True)
+
+
+def _write(path: Path, texts: Iterable[str]) -> None:
+    with path.open("w", encoding="utf-8", newline="") as file:
+        file.writelines(texts)
+        file.flush()
+        os.fsync(file.fileno())

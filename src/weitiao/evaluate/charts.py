@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from markupsafe import Markup, escape
 
@@ -16,16 +16,27 @@ from weitiao.types import Estimate
 
 WIDTH, HEIGHT = 560, 270
 LEFT, RIGHT, TOP, BOTTOM = 52, 16, 16, 40
+STYLES = ("a", "b", "c", "d")
+"""CSS classes that the template has a colour for."""
 
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """One line: ``style`` is a CSS class (``a``, ``b``, ``c``), ``dots`` draws its points."""
+    """One line.
+
+    Attributes:
+        name: For the legend.
+        points: x and y.
+        style: One of `STYLES`.
+        dots: Whether its points are drawn.
+        band: Lower and upper end of an interval at each point; empty for none.
+    """
 
     name: str
     points: Sequence[tuple[float, float]]
     style: str = "a"
     dots: bool = False
+    band: Sequence[tuple[float, float]] = ()
 
 
 def ticks(low: float, high: float, count: int = 5) -> list[float]:
@@ -58,12 +69,11 @@ def line_chart(
     series: Sequence[Series], *, x_label: str, y_label: str, y_from_zero: bool = False
 ) -> Markup | None:
     """Lines over a numeric x axis with grid, labels and a legend; None when there is no finite point."""
-    shown = [Series(s.name, _finite(s.points), s.style, s.dots) for s in series]
-    shown = [s for s in shown if s.points]
+    shown = [s for s in map(_finite, series) if s.points]
     if not shown:
         return None
     xs = [x for s in shown for x, _ in s.points]
-    ys = [y for s in shown for _, y in s.points]
+    ys = [y for s in shown for _, y in s.points] + [y for s in shown for pair in s.band for y in pair]
     x_ticks = ticks(min(xs), max(xs)) if len(set(xs)) > 1 else [xs[0]]
     y_ticks = ticks(0.0 if y_from_zero else min(ys), max(ys))
     x_low, x_high = min(xs), max(xs)
@@ -80,6 +90,12 @@ def line_chart(
     inside = [t for t in x_ticks if x_low <= t <= x_high and (t == int(t) or not whole)]
     parts += [f'<text class="tick" x="{px(t):.1f}" y="{HEIGHT - 22}" text-anchor="middle">{number(t)}</text>'
               for t in inside]  # fmt: skip
+    for s in shown:
+        if len(s.band) > 1:
+            edge = [(x, high) for (x, _), (_, high) in zip(s.points, s.band, strict=True)]
+            edge += [(x, low) for (x, _), (low, _) in zip(s.points, s.band, strict=True)][::-1]
+            outline = " ".join(f"{px(x):.1f},{py(y):.1f}" for x, y in edge)
+            parts.append(f'<polygon class="band {s.style}" points="{outline}"/>')
     for s in shown:
         path = " ".join(f"{px(x):.1f},{py(y):.1f}" for x, y in s.points)
         parts.append(f'<polyline class="line {s.style}" points="{path}"/>')
@@ -100,8 +116,14 @@ def line_chart(
     )
 
 
-def _finite(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
-    return [(x, y) for x, y in points if math.isfinite(x) and math.isfinite(y)]
+def _finite(series: Series) -> Series:
+    """Without points that are no numbers."""
+    kept = [k for k, point in enumerate(series.points) if all(map(math.isfinite, point))]
+    return replace(
+        series,
+        points=[series.points[k] for k in kept],
+        band=[series.band[k] for k in kept] if series.band else (),
+    )
 
 
 def _grid_line(y: float, label: str) -> str:

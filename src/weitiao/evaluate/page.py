@@ -7,13 +7,16 @@ from dataclasses import dataclass
 from importlib.resources import files
 from typing import Any
 
-from jinja2 import Environment, StrictUndefined
+from jinja2 import Environment, FunctionLoader, StrictUndefined
 from markupsafe import Markup
 
 from weitiao.evaluate import samples, tables
 from weitiao.evaluate.charts import Series, line_chart, whisker_bars
 from weitiao.evaluate.metrics import TITLES, Title
 from weitiao.evaluate.normalise import NORMALISATION
+from weitiao.evaluate.robustness import view
+from weitiao.evaluate.suspects import Suspects
+from weitiao.evaluate.suspects.plots import data_map
 from weitiao.evaluate.words import has_han
 from weitiao.types import Estimate
 
@@ -41,30 +44,20 @@ def render(
     history: Sequence[Mapping[str, Any]],
     card: Mapping[str, Any],
     recipe_yaml: str,
+    suspects: Suspects | None = None,
 ) -> str:
     """The page as one HTML text; arguments as for `weitiao.evaluate.report.write_report`."""
-    environment = Environment(
-        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    environment.filters.update(
-        points=points,
-        signed=signed,
-        size=size,
-        duration=duration,
-        count=count,
-        lang=lang,
-        decimal=decimal,
-    )
-    environment.tests["han"] = has_han
-    template = environment.from_string(
-        files("weitiao.evaluate").joinpath("report.html.j2").read_text(encoding="utf-8")
-    )
+    template = make_environment().get_template("report.html.j2")
     rows = metric_rows(report["metrics"])
+    same = bool(report["data"].get("same"))
+    kind = "training" if same else "test"
     best, worst = samples.best_and_worst(predictions)
     return template.render(
         report=report,
         rows=rows,
-        headline=headline(rows),
+        headline=headline(rows, kind),
+        same=same,
+        kind=kind,
         main=headline_row(rows),
         method=describe_method(report.get("method")),
         charts=training_charts(history),
@@ -79,8 +72,37 @@ def render(
         card=tables.card_blocks(card),
         warnings=card.get("warnings") or [],
         recipe=recipe_yaml,
+        suspects=suspects if suspects is not None and suspects.found else None,
+        map=data_map(suspects) if suspects is not None else None,
         notes=report.get("notes") or [],
+        robustness=view(report["robustness"]) if report.get("robustness") else None,
     )
+
+
+def make_environment() -> Environment:
+    """The templates of this package with the filters they use."""
+    environment = Environment(
+        loader=FunctionLoader(_template),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(
+        points=points,
+        signed=signed,
+        size=size,
+        duration=duration,
+        count=count,
+        lang=lang,
+        decimal=decimal,
+    )
+    environment.tests["han"] = has_han
+    return environment
+
+
+def _template(name: str) -> str:
+    return files("weitiao.evaluate").joinpath(name).read_text(encoding="utf-8")
 
 
 def metric_rows(metrics: Mapping[str, Any]) -> list[MetricRow]:
@@ -115,13 +137,13 @@ def headline_row(rows: Sequence[MetricRow]) -> MetricRow | None:
     return next(iter([*shown, *order]), None)
 
 
-def headline(rows: Sequence[MetricRow]) -> str:
-    """What was gained, in one or two sentences computed from the numbers."""
+def headline(rows: Sequence[MetricRow], kind: str = "test") -> str:
+    """What was gained, in one or two sentences computed from the numbers; ``kind`` says on which samples."""
     row = headline_row(rows)
     if row is None:
         return "There was no test part, so nothing has been measured."
     name, after, scale = row.title.title, row.after, row.title.scale
-    where = f"on {after.n:,} test sample{'s' if after.n != 1 else ''}"
+    where = f"on {after.n:,} {kind} sample{'s' if after.n != 1 else ''}"
     if row.before is None or row.difference is None:
         return (
             f"{name} is {points(after.value, scale)} {where} (95% interval {points(after.low, scale)} to "

@@ -7,7 +7,10 @@ import math
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from weitiao.evaluate.suspects import Suspects
 
 SCHEMA_VERSION = 1
 
@@ -66,6 +69,7 @@ def write_report(
     history: Sequence[Mapping[str, Any]],
     card: Mapping[str, Any],
     recipe_yaml: str,
+    suspects: Suspects | None = None,
 ) -> dict[str, Any]:
     """Write both forms of the report of a run; ``report.json`` last, so that it marks a finished run.
 
@@ -81,6 +85,7 @@ def write_report(
             ``learning_rate`` or ``eval_<metric>``.
         card: The data card.
         recipe_yaml: The resolved recipe.
+        suspects: Training rows that are probably labelled wrongly.
 
     Returns:
         What ``report.json`` holds: ``report`` with ``schema_version``; numbers that are not finite are null.
@@ -96,7 +101,9 @@ def write_report(
     whole: dict[str, Any] = _finite({"schema_version": SCHEMA_VERSION, **report})
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    page = render(whole, predictions=predictions, history=history, card=card, recipe_yaml=recipe_yaml)
+    page = render(
+        whole, predictions=predictions, history=history, card=card, recipe_yaml=recipe_yaml, suspects=suspects
+    )
     _write(folder / "report.html", page)
     _write(folder / "report.json", json.dumps(whole, ensure_ascii=False, indent=2, allow_nan=False) + "\n")
     return whole

@@ -294,14 +294,7 @@ def open_adapter(
         ModelError: The base cannot be opened.
     """
     folder = Path(path)
-    config = read_config(folder)
-    missing = [key for key in ("base", "method", "format") if key not in config]
-    if missing:
-        raise AdapterError(
-            f"{folder} is damaged: its configuration lacks {', '.join(missing)}",
-            remedy="train again or restore the folder",
-        )
-    tensors = read_tensors(folder, config)
+    config = _complete_config(folder)
     section = BaseConfig.model_validate(
         {
             "path": base or config["base"]["path"],
@@ -310,7 +303,44 @@ def open_adapter(
             "rotary": config["base"].get("rotary", "exact"),
         }
     )
-    opened = load_base(section)
+    return _over(load_base(section), config, folder)
+
+
+def open_over(base: Base, path: Path | str) -> Loaded | None:
+    """Open an adapter folder over a base that is open already, so that several adapters share it.
+
+    Args:
+        base: Untouched, in the precision that the adapter is to be used with.
+        path: The folder.
+
+    Returns:
+        None where the adapter needs a base of its own: after full tuning, on other weights, or in another precision.
+
+    Raises:
+        AdapterError: The folder is damaged, or belongs to another chat format.
+    """
+    folder = Path(path)
+    config = _complete_config(folder)
+    is_other = config["base"].get("fingerprint") != base.fingerprint
+    dtype = str(base.model.dtype).removeprefix("torch.")
+    if is_other or config["method"]["kind"] == "full" or config.get("dtype") != dtype:
+        return None
+    return _over(base, config, folder)
+
+
+def _complete_config(folder: Path) -> dict[str, Any]:
+    config = read_config(folder)
+    missing = [key for key in ("base", "method", "format") if key not in config]
+    if missing:
+        raise AdapterError(
+            f"{folder} is damaged: its configuration lacks {', '.join(missing)}",
+            remedy="train again or restore the folder",
+        )
+    return config
+
+
+def _over(opened: Base, config: dict[str, Any], folder: Path) -> Loaded:
+    tensors = read_tensors(folder, config)
     check_base(config, opened.describe(), folder)
     format = restored_format(config, opened.tokenizer, folder)
     if config["method"]["kind"] == "full":

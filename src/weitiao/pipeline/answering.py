@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -109,6 +109,48 @@ def answer_examples(
     Raises:
         DataError: A prompt leaves no room for the answer.
     """
+    with bar_on(console) as bar:
+        task = bar.add_task(what, total=len(examples))
+        texts, own = _decode(
+            tuned, format, examples, decode, seed=seed, advance=lambda number: bar.advance(task, number)
+        )
+    rendered = [format.render(example) for example in examples]
+    return Answers(texts, own, score_references(tuned, rendered, pad_id=format.pad_id))
+
+
+@torch.no_grad()
+def answer_texts(
+    tuned: Tuned,
+    format: ChatFormat,
+    examples: Sequence[Example],
+    decode: DecodeConfig,
+    *,
+    seed: int = 0,
+    advance: Callable[[int], None] | None = None,
+) -> list[str]:
+    """Answers only, [N]; arguments as for `answer_examples`.
+
+    Args:
+        tuned: The base with its method, or the base alone.
+        format: As the prompts are rendered for it.
+        examples: N examples.
+        decode: Decoding settings.
+        seed: Of the sampling.
+        advance: Told the number of answers since its last call.
+    """
+    return _decode(tuned, format, examples, decode, seed=seed, advance=advance)[0]
+
+
+def _decode(
+    tuned: Tuned,
+    format: ChatFormat,
+    examples: Sequence[Example],
+    decode: DecodeConfig,
+    *,
+    seed: int,
+    advance: Callable[[int], None] | None,
+) -> tuple[list[str], list[LogProb | None]]:
+    """[N] answers and the log-probability summaries of them."""
     tuned.eval()
     prefix: Tensor | None = None if tuned.prefix is None else tuned.prefix.folded().detach()
     prompts = [format.render_prompt(example.prompt, example.tools) for example in examples]
@@ -116,31 +158,16 @@ def answer_examples(
     check_answers(tuned.model, format, examples, decode.max_new_tokens, length=length)
     texts = [""] * len(prompts)
     own: list[LogProb | None] = [None] * len(prompts)
-    with _bar(console) as bar:
-        task = bar.add_task(what, total=len(prompts))
-        for done in answer(tuned.model, prompts, prefix=prefix, format=format, config=decode, seed=seed):
-            for number, decoded in zip(done.numbers, done.generation.answers, strict=True):
-                texts[number], own[number] = decoded.text, LogProb.of(decoded.logprobs)
-            bar.advance(task, len(done.numbers))
-    rendered = [format.render(example) for example in examples]
-    return Answers(texts, own, score_references(tuned, rendered, pad_id=format.pad_id))
-
-
-def answer_texts(
-    tuned: Tuned, format: ChatFormat, examples: Sequence[Example], decode: DecodeConfig
-) -> list[str]:
-    """Answers only, for the dev metric."""
-    tuned.eval()
-    prefix = None if tuned.prefix is None else tuned.prefix.folded().detach()
-    prompts = [format.render_prompt(example.prompt, example.tools) for example in examples]
-    texts = [""] * len(prompts)
-    for done in answer(tuned.model, prompts, prefix=prefix, format=format, config=decode):
+    for done in answer(tuned.model, prompts, prefix=prefix, format=format, config=decode, seed=seed):
         for number, decoded in zip(done.numbers, done.generation.answers, strict=True):
-            texts[number] = decoded.text
-    return texts
+            texts[number], own[number] = decoded.text, LogProb.of(decoded.logprobs)
+        if advance is not None:
+            advance(len(done.numbers))
+    return texts, own
 
 
-def _bar(console: Console | None) -> Progress:
+def bar_on(console: Console | None) -> Progress:
+    """A progress bar; silent without a console."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     return Progress(*columns, console=console, disable=console is None or console.quiet, transient=True)
 

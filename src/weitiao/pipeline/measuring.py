@@ -101,7 +101,7 @@ def evaluate_adapter(
         "versions": versions(),
         "seed": 0,
     }
-    report["notes"] += _seen(Path(adapter), examples)
+    report["notes"] += trained_on(Path(adapter), examples)
     if out is None:
         return report
     folder = Path(out)
@@ -184,7 +184,7 @@ def _size(folder: Path) -> int:
     return sum(f.stat().st_size for f in folder.glob("*.safetensors"))
 
 
-def _seen(adapter: Path, examples: Sequence[Example]) -> list[str]:
+def trained_on(adapter: Path, examples: Sequence[Example]) -> list[str]:
     """A warning when the run's own training part is beside the adapter and shares prompts with the examples."""
     folder = adapter.resolve().parent / "dataset"
     if not (folder / "train.jsonl").is_file():

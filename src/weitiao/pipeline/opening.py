@@ -11,11 +11,14 @@ import torch
 
 from weitiao.chat import Absorbed, ChatFormat, common_beginning, make_format
 from weitiao.config import BaseConfig, FullConfig, InitAdapter, InitText, PrefixConfig, Recipe
-from weitiao.data import make_fitter, prepare
+from weitiao.data import Fit, make_fitter, prepare
+from weitiao.data.augment.local import Batched
+from weitiao.data.augment.step import needs_base
 from weitiao.data.templates import resolve_templates
 from weitiao.errors import ConfigError, DataError, ModelError, collect
 from weitiao.models.load import EMBEDDED, Base, has_bfloat16, load_base
 from weitiao.pipeline.converting import Source, read_adapter
+from weitiao.pipeline.writing import base_writer, batch_size_of
 from weitiao.recipe import Resolved
 from weitiao.tuning.adapter import check_base
 from weitiao.tuning.exchange.placing import check_shape, trainable
@@ -93,9 +96,9 @@ def open_recipe(resolved: Resolved[Recipe]) -> Opened:
     whole = make_format(recipe.format, base.tokenizer)
     if isinstance(recipe.method, PrefixConfig) and recipe.method.init == "template" and recipe.method.absorb:
         check_absorbable(base.model)
-    room = _room(recipe, base, whole)
-    fitter = make_fitter(lambda example: len(whole.render(example)), room, recipe.data.truncate)
-    dataset = prepare(recipe, root=resolved.root, fitter=fitter)
+    fitter = fitter_of(recipe, base, whole)
+    writer = base_writer(base, whole, batch_size=batch_size_of(recipe)) if needs_base(recipe.data) else None
+    dataset = prepare(recipe, root=resolved.root, fitter=fitter, generator=writer)
     # What the run stores needs no prompt library: references to templates are written out.
     recipe = recipe.model_copy(update={"data": resolve_templates(recipe.data, resolved.root)})
     start = _start(recipe, whole, dataset, earlier)
@@ -103,6 +106,16 @@ def open_recipe(resolved: Resolved[Recipe]) -> Opened:
     opened = Opened(recipe, base, whole, format, dataset, start, earlier)
     _check_room(opened)
     return opened
+
+
+def fitter_of(recipe: Recipe, base: Base, whole: ChatFormat) -> Callable[[Example], Fit]:
+    """What measures, and where the recipe allows cuts, each sample of the recipe's data.
+
+    Raises:
+        ConfigError: `data.max_length` is more than the base can take.
+    """
+    room = _room(recipe, base, whole)
+    return make_fitter(lambda example: len(whole.render(example)), room, recipe.data.truncate)
 
 
 def token_counter(resolved: Resolved[Recipe]) -> tuple[Callable[[Example], int], int]:
@@ -115,6 +128,19 @@ def token_counter(resolved: Resolved[Recipe]) -> tuple[Callable[[Example], int],
     base = load_base(_located(recipe, resolved.root), dtype=compute_dtype(recipe))
     whole = make_format(recipe.format, base.tokenizer)
     return (lambda example: len(whole.render(example))), _room(recipe, base, whole)
+
+
+def recipe_writer(resolved: Resolved[Recipe]) -> Batched | None:
+    """The base of a recipe as the writer of its steps, loaded only where a step asks for it.
+
+    Raises:
+        WeitiaoError: The base cannot be loaded, or the format does not fit it.
+    """
+    recipe = resolved.value
+    if not needs_base(recipe.data):
+        return None
+    base = load_base(_located(recipe, resolved.root), dtype=compute_dtype(recipe))
+    return base_writer(base, make_format(recipe.format, base.tokenizer), batch_size=batch_size_of(recipe))
 
 
 def _with_earlier(resolved: Resolved[Recipe]) -> tuple[Recipe, Source | None]:

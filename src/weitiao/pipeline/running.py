@@ -29,12 +29,16 @@ from weitiao.pipeline.answering import (
 )
 from weitiao.pipeline.files import claim, versions, write_bytes, write_json, write_lines, write_text, writing
 from weitiao.pipeline.opening import Opened, attach, notes, open_recipe
+from weitiao.pipeline.robustness_run import RobustnessPlan, plan_robustness
+from weitiao.pipeline.suspects import suspects_of, summary
 from weitiao.recipe import Resolved, dump, load_recipe
 from weitiao.train.fit import FitResult, fit
 from weitiao.train.losses import LOSSES
 from weitiao.tuning.adapter import TENSORS, save_adapter
 from weitiao.tuning.tuned import Tuned
 from weitiao.types import Example, Rendered
+
+_SUSPECTS = 10  # in the report; `weitiao data suspects` lists more
 
 
 @dataclass(frozen=True)
@@ -57,13 +61,24 @@ class RunResult:
         return self.out / "adapter"
 
 
-def resolve(recipe: str | Path | Recipe, sets: Sequence[str] = ()) -> Resolved[Recipe]:
-    """A recipe file with its ``--set`` values, or a recipe made in Python (paths from the current folder)."""
-    if isinstance(recipe, Recipe):
-        if sets:
-            raise ValueError("`sets` go with a recipe file; change a Recipe with model_copy(update=...)")
-        return Resolved(recipe, {}, Path.cwd(), Path("recipe.yaml"))
-    return load_recipe(Path(recipe), tuple(sets))
+def resolve(
+    recipe: str | Path | Recipe, sets: Sequence[str] = (), *, folds: int | None = None
+) -> Resolved[Recipe]:
+    """A recipe file with its ``--set`` values, or a recipe made in Python (paths from the current folder).
+
+    ``folds`` goes over ``data.split.folds`` of either.
+    """
+    if not isinstance(recipe, Recipe):
+        return load_recipe(
+            Path(recipe), (*sets, *([f"data.split.folds={folds}"] if folds is not None else []))
+        )
+    if sets:
+        raise ValueError("`sets` go with a recipe file; change a Recipe with model_copy(update=...)")
+    if folds is not None:
+        plain = recipe.model_dump()
+        plain["data"]["split"]["folds"] = folds
+        recipe = Recipe.model_validate(plain)
+    return Resolved(recipe, {}, Path.cwd(), Path("recipe.yaml"))
 
 
 def run(
@@ -72,35 +87,57 @@ def run(
     out: str | Path,
     sets: Sequence[str] = (),
     resume: bool = False,
+    folds: int | None = None,
     console: Console | None = None,
 ) -> RunResult:
     """Build the data set, train, and measure before and after.
+
+    With folds, here or in ``data.split.folds``, there is a whole run for each of them, see
+    `weitiao.pipeline.folds.run_folds`.
 
     Args:
         recipe: A recipe file, or a recipe.
         out: Run folder; must be empty or absent unless `resume`.
         sets: ``a.b=c`` over the values of the file.
         resume: Go on with an interrupted run.
+        folds: Over ``data.split.folds``.
         console: For progress; None is silent.
 
     Returns:
         The report and the run folder with ``recipe.yaml``, ``dataset/``, ``adapter/``, ``checkpoints/``,
-        ``trainer_state.json``, ``losses.safetensors``, ``predictions.jsonl``, ``report.json`` and ``report.html``.
+        ``trainer_state.json``, ``losses.safetensors``, ``predictions.jsonl``, ``report.json`` and ``report.html``;
+        with ``evaluate.robustness`` also ``robustness.jsonl``.
 
     Raises:
         WeitiaoError: What is wrong and what to do; nothing is left half-written.
     """
-    folder = Path(out)
-    resolved = resolve(recipe, sets)
+    resolved = resolve(recipe, sets, folds=folds)
+    split = resolved.value.data.split
+    if split.folds is not None and split.fold is None:
+        from weitiao.pipeline.folds import run_folds
+
+        return run_folds(resolved, Path(out), resume=resume, console=console)
+    return run_one(resolved, Path(out), resume=resume, console=console)
+
+
+def run_one(
+    resolved: Resolved[Recipe], folder: Path, *, resume: bool = False, console: Console | None = None
+) -> RunResult:
+    """One run in its folder, see `run`."""
     claim(folder, resume=resume)
+    if (folder / "fold-1").exists():
+        raise ConfigError(
+            f"--out {folder} holds runs over folds", remedy="give --folds as before, or choose another folder"
+        )
     try:
         prepared = _Run(open_recipe(resolved), folder, resume, console)
         prepared.check()
+        plan = plan_robustness(prepared.opened, resolved.root, prepared.scored())
     except Exception:
         if not resume and not any(folder.iterdir()):
             folder.rmdir()
         raise
-    return prepared.go()
+    return prepared.go(plan)
 
 
 @dataclass(frozen=True)
@@ -125,21 +162,23 @@ class _Run:
                 "the training part is empty", remedy="give more rows or smaller dev and test shares"
             )
         self._dev_score()
-        examples = self._scored()
+        examples = self.scored()
         if recipe.train.dev_metric != "loss":
             examples += self._dev_examples()
         limit = recipe.evaluate.decode.max_new_tokens
         check_answers(opened.base.model, opened.format, examples, limit, length=opened.prefix_length)
         if recipe.evaluate.before:
-            check_answers(opened.base.model, opened.whole, self._scored(), limit)
+            check_answers(opened.base.model, opened.whole, self.scored(), limit)
 
-    def _scored(self) -> list[Example]:
+    def scored(self) -> list[Example]:
+        """Test examples that are answered before and after."""
         return draw(self.opened.dataset.test, self.opened.recipe.evaluate.limit, self.opened.recipe.seed)
 
     def _dev_examples(self) -> list[Example]:
         return draw(self.opened.dataset.dev, self.opened.recipe.train.dev_samples, self.opened.recipe.seed)
 
-    def go(self) -> RunResult:
+    def go(self, plan: RobustnessPlan | None = None) -> RunResult:
+        """All stages in order; `plan` is what will be measured under noise."""
         opened = self.opened
         train, dev = opened.rendered("train"), opened.rendered("dev")
         is_known = self.resume and (self.out / "recipe.yaml").is_file()
@@ -147,14 +186,21 @@ class _Run:
             self._write_inputs()
         said = notes(opened)
         self._say(said)
-        examples = self._scored()
+        examples = self.scored()
         before = self._before(examples)
         tuned = attach(opened)
         fitted = self._fit(tuned, train, dev)
         if is_known:  # only now it is certain that this recipe belongs to the run
             self._write_inputs()
         after = self._answer(tuned, opened.format, examples, "after") if examples else None
-        return self._finish(tuned, fitted, examples, before, after, said)
+        under_noise = None if plan is None or after is None else self._under_noise(plan, tuned, after)
+        return self._finish(tuned, fitted, examples, before, after, said, under_noise)
+
+    def _under_noise(self, plan: RobustnessPlan, tuned: Tuned, after: Answers) -> dict[str, Any]:
+        known = dict(zip((e.id for e in self.scored()), after.texts, strict=True))
+        section, rows = plan.measure(self.opened, tuned, known, self.console)
+        write_lines(self.out / "robustness.jsonl", rows)
+        return section
 
     def _write_inputs(self) -> None:
         write_text(self.out / "recipe.yaml", dump(self.opened.recipe))
@@ -250,6 +296,7 @@ class _Run:
         before: Answers | None,
         after: Answers | None,
         said: Sequence[str],
+        under_noise: dict[str, Any] | None,
     ) -> RunResult:
         opened, recipe = self.opened, self.opened.recipe
         measured: dict[str, Any] = {"metrics": {"before": None, "after": {"test": {}}, "difference": None}}
@@ -268,6 +315,13 @@ class _Run:
         tensors = tuned.export()
         with writing(self.out / "adapter"):
             save_adapter(self.out / "adapter", tensors, self._adapter_config(tuned, measured["metrics"]))
+        found = suspects_of(
+            opened.dataset.train,
+            fitted.losses,
+            seed=recipe.seed,
+            batch_size=recipe.train.batch_size,
+            limit=_SUSPECTS,
+        )
         report = {
             "name": recipe.name,
             **measured,
@@ -280,8 +334,10 @@ class _Run:
             },
             "base": opened.base.describe(),
             "data": self._data_facts(),
+            "suspects": summary(found),
             "versions": versions(),
             "seed": recipe.seed,
+            **({} if under_noise is None else {"robustness": under_noise}),
         }
         with writing(self.out / "report.html"):
             whole = write_report(
@@ -291,13 +347,15 @@ class _Run:
                 history=fitted.history,
                 card=opened.dataset.card,
                 recipe_yaml=dump(recipe),
+                suspects=found,
             )
         return RunResult(whole, self.out, tuple(said) if self.console is not None else ())
 
     def _data_facts(self) -> dict[str, Any]:
         dataset = self.opened.dataset
         counts = {part: len(getattr(dataset, part)) for part in ("train", "dev", "test")}
-        return {"sha256": dataset_hash(dataset), **counts}
+        same = {"same": True} if self.opened.recipe.data.split.same else {}
+        return {"sha256": dataset_hash(dataset), **counts, **same}
 
     def _adapter_config(self, tuned: Tuned, metrics: dict[str, Any]) -> dict[str, Any]:
         opened, recipe = self.opened, self.opened.recipe

@@ -25,10 +25,12 @@ class SampleLosses:
 
     Attributes:
         visits: Long [N], how often each sample was trained on.
+        targets: Long [N], targets of each sample, 0 as long as it was not trained on.
     """
 
     def __init__(self, size: int) -> None:
         self.visits = torch.zeros(size, dtype=torch.long)
+        self.targets = torch.zeros(size, dtype=torch.long)
         self._mean = torch.full((0, size), torch.nan)
         self._worst = torch.full((0, size), torch.nan)
 
@@ -50,7 +52,8 @@ class SampleLosses:
             batch: The batch.
             nll: [E] of its edges.
         """
-        mean = batch.per_sample(nll) / batch.targets_per_sample()
+        targets = batch.targets_per_sample()
+        mean = batch.per_sample(nll) / targets
         worst = nll.new_zeros(batch.num_samples)
         worst = worst.scatter_reduce(0, batch.pair_sample, nll[batch.pair_edge], "amax")
         at = torch.tensor(numbers, dtype=torch.long)
@@ -59,6 +62,7 @@ class SampleLosses:
         self._mean[visit, at] = mean.float().cpu()
         self._worst[visit, at] = worst.float().cpu()
         self.visits[at] += 1
+        self.targets[at] = targets.cpu()
 
     def _grow(self, visits: int) -> None:
         missing = visits - len(self._mean)
@@ -67,8 +71,8 @@ class SampleLosses:
             self._mean, self._worst = torch.cat([self._mean, rows]), torch.cat([self._worst, rows])
 
     def tensors(self) -> dict[str, Tensor]:
-        """What is stored: ``mean`` and ``worst``, [V, N] each."""
-        return {"mean": self._mean, "worst": self._worst}
+        """What is stored: ``mean`` and ``worst`` [V, N], ``targets`` [N]."""
+        return {"mean": self._mean, "worst": self._worst, "targets": self.targets}
 
     @classmethod
     def load(cls, path: Path) -> SampleLosses:
@@ -82,5 +86,6 @@ class SampleLosses:
         stored = load_file(path)
         losses = cls(stored["mean"].shape[1])
         losses._mean, losses._worst = stored["mean"], stored["worst"]
+        losses.targets = stored["targets"]
         losses.visits = (~losses._mean.isnan()).sum(0)
         return losses

@@ -133,9 +133,10 @@ def _request(unit: Unit, config: AugmentConfig) -> ChatRequest:
 
 
 def _limits(config: AugmentConfig) -> tuple[float, int]:
-    """Temperature and longest answer; a generator without an endpoint has the endpoint's defaults."""
-    if config.endpoint is not None:
-        return config.endpoint.temperature, config.endpoint.max_tokens
+    """Temperature and longest answer; a generator without settings of its own has the endpoint's defaults."""
+    writer = config.endpoint or config.base
+    if writer is not None:
+        return writer.temperature, writer.max_tokens
     fields = EndpointConfig.model_fields
     return fields["temperature"].default, fields["max_tokens"].default
 

@@ -55,7 +55,9 @@ def report_of(done: Done, config: AugmentConfig, *, rows: int, spent_before: flo
 
 def settings_of(config: AugmentConfig) -> dict[str, Any]:
     """The settings that decide what is made; not those of speed, money and places."""
-    settings = config.model_dump(mode="json", exclude={*_VOLATILE, "endpoint"})
+    settings = config.model_dump(mode="json", exclude={*_VOLATILE, "endpoint", "base"})
+    if config.base is not None:
+        settings["base"] = config.base.model_dump(mode="json", exclude={"batch_size"})
     if config.endpoint is not None:
         asked = config.endpoint
         url = asked.url.partition("?")[0]

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
+from weitiao.config import DataConfig
 from weitiao.config.augment import AugmentConfig
 from weitiao.data.augment.job import augment_examples
 from weitiao.data.augment.report import report_of
 from weitiao.data.augment.request import Generator
 from weitiao.data.steps.step import Account
-from weitiao.errors import ModelError
+from weitiao.errors import ConfigError, ModelError
 from weitiao.types import Example
 
 
@@ -46,6 +48,8 @@ class Augment:
                 f"data.steps: augment: {len(made):,} of {done.made.wanted:,} texts are made, then: {why}",
                 remedy="run again, with a larger budget if need be; what is paid for is not asked again",
             )
+        if self.config.target_per_class is not None:
+            account.facts["classes"] = _class_counts(sources, made)
         report = report_of(done, self.config, rows=len(sources))
         by_id = {example.id: example for example in sources}
         for example in made:
@@ -59,3 +63,41 @@ class Augment:
         )
         yield from sources
         yield from made
+
+
+def _class_counts(before: Sequence[Example], made: Sequence[Example]) -> dict[str, list[int]]:
+    old, new = (Counter(example.reference or "" for example in part) for part in (before, made))
+    return {label: [count, count + new[label]] for label, count in old.items()}
+
+
+def needs_base(data: DataConfig) -> bool:
+    """Whether the base of the recipe is to write for one of the steps."""
+    return any(isinstance(step, AugmentConfig) and step.base is not None for step in data.steps)
+
+
+def augment_step(
+    config: AugmentConfig, *, root: Path | None = None, generator: Generator | None = None
+) -> Augment:
+    """The step of a section of the recipe.
+
+    Args:
+        config: The section; its endpoint writes where it names one.
+        root: Folder that relative paths of the section start at.
+        generator: Who writes where it names none: the base of the recipe, or a function of the caller.
+
+    Raises:
+        ConfigError: Nobody writes.
+    """
+    if config.endpoint is not None:
+        return Augment(config, root=root)
+    if generator is not None:
+        return Augment(config, generator, root)
+    if config.base is not None:
+        raise ConfigError(
+            "data.steps: augment: the base of the recipe is to write, and none is loaded here",
+            remedy="run `weitiao data prepare RECIPE --out FOLDER`, which loads it, and name that folder",
+        )
+    raise ConfigError(
+        "data.steps: augment: nobody to write: neither `endpoint` nor `base` is set",
+        remedy="set `endpoint` (url and model), or `base: {}` for the base of the recipe",
+    )

@@ -1,7 +1,8 @@
 """What is wrong with a data set: findings with rows, numbers, why they matter and a one-line fix.
 
-`check` runs all checks of `CHECKS` over a `Material`, which `material_of` makes of a recipe and `material_of_files`
-of bare files. Each check is a function from the material to findings; a new one is a line in ``CHECKS``.
+`check` runs all checks of `CHECKS` over a `Material`, which `material_of` makes of a recipe, `material_of_files` of bare
+files and `material_of_dataset` of a prepared data set. Each check is a function from the material to findings; a new
+one is a line in ``CHECKS``.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from collections.abc import Callable, Iterable
 from typing import Protocol
 
 from weitiao.data.check import (
+    answers,
     choices,
     content,
     contradictions,
@@ -18,7 +20,9 @@ from weitiao.data.check import (
     giveaway,
     leaks,
     lengths,
+    names,
     repeats,
+    schemes,
     sharing,
     sql,
     structure,
@@ -26,7 +30,7 @@ from weitiao.data.check import (
     targets,
 )
 from weitiao.data.check.finding import SEVERITIES, Finding, Severity
-from weitiao.data.check.loading import material_of, material_of_files
+from weitiao.data.check.loading import material_of, material_of_dataset, material_of_files
 from weitiao.data.check.material import Case, Material, Options
 
 __all__ = [
@@ -39,6 +43,7 @@ __all__ = [
     "Severity",
     "check",
     "material_of",
+    "material_of_dataset",
     "material_of_files",
 ]
 
@@ -57,6 +62,7 @@ CHECKS: dict[str, Check] = {
     "contradictions": contradictions.check_contradictions,
     "contradicting columns": contradictions.check_columns,
     "contradicting templates": contradictions.check_templates,
+    "label schemes": schemes.check_schemes,
     "give-away features": giveaway.check_giveaway,
     "duplicates": repeats.check_duplicates,
     "repeated rows": repeats.check_records,
@@ -66,6 +72,8 @@ CHECKS: dict[str, Check] = {
     "separators": targets.check_separators,
     "endings": targets.check_endings,
     "errors": targets.check_errors,
+    "no data": answers.check_no_data,
+    "number formats": answers.check_amounts,
     "empty fields": targets.check_empty,
     "fields": fields.check_mismatch,
     "prompt texts": fields.check_variants,
@@ -81,6 +89,7 @@ CHECKS: dict[str, Check] = {
     "spans": tags.check_spans,
     "tags": tags.check_tags,
     "numbers": content.check_numbers,
+    "names": names.check_names,
     "words": content.check_words,
     "language": content.check_language,
     "personal data": content.check_personal,

@@ -59,6 +59,10 @@ CATALOGUE: dict[str, Entry] = {
         "Rows that agree in this column differ in their answer.",
         "mend the rows so that they agree",
     ),
+    "scheme_disagreement": Entry(
+        "Two label schemes nearly always agree; where they do not, one of the two labels is wrong.",
+        "look at these questions in both columns and correct the wrong label",
+    ),
     "label_typo": Entry(
         "A label with a stray character is a class of its own, with a single row.",
         "data.fix.labels: strip",
@@ -86,6 +90,15 @@ CATALOGUE: dict[str, Entry] = {
     "refusal": Entry(
         "The target begins with a refusal: right where nothing can be said, else its writer gave up.",
         "look at them; delete those that give up on a question that has an answer",
+    ),
+    "no_data": Entry(
+        "Wanted where the question cannot be answered, else the writer's data were missing; the model learns to say "
+        "it just as often.",
+        "look at them; data.fix.no_data: drop if they are not wanted",
+    ),
+    "number_formats": Entry(
+        "One value is written in several ways: the model mixes them, and exact scores suffer.",
+        "write units and decimals in one way, in a template over the value",
     ),
     "empty": Entry(
         "An empty field gives the model nothing to read or to learn.",
@@ -183,6 +196,10 @@ CATALOGUE: dict[str, Entry] = {
         "The answer has a number that the prompt does not have: it teaches to invent numbers.",
         "mend the answer, or put what it needs into the prompt",
     ),
+    "ungrounded_name": Entry(
+        "The answer has a name or date that the prompt does not have: it teaches to invent them, or is misspelt.",
+        "mend the answer, or put what it needs into the prompt",
+    ),
     "ungrounded_text": Entry(
         "Answers with words that the prompt does not have cannot be copied from it.",
         "know it: this part of the task is writing, not extraction",
@@ -224,7 +241,8 @@ CATALOGUE: dict[str, Entry] = {
     "option_repeated": Entry("The same option stands there twice.", "mend the question"),
     "option_answer": Entry("The answer is none of the options.", "mend the answer"),
     "option_marks": Entry(
-        "Option marks A, B, C, D do not occur equally often: a mark is damaged, and questions cannot be cut apart.",
+        "Option marks do not follow each other as they do elsewhere: a mark is damaged, and questions cannot be cut "
+        "apart.",
         "mend the marks",
     ),
     "tag_sequence": Entry(

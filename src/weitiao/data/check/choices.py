@@ -12,7 +12,7 @@ from weitiao.data.check.material import Material
 
 _OPTIONS = ("choice", "choices", "options", "选项")
 _ANSWERS = ("answer", "answers", "label", "答案")
-_MARK = re.compile(r"(?<![A-Za-z])([A-G])(?=\s*[．.、:：）)])")
+_MARK = re.compile(r"(?<!\S)([A-G])(?=\s*[．.、:：）)])")
 
 
 def check_choices(material: Material) -> Iterator[Finding]:
@@ -85,19 +85,32 @@ def is_valid(answer: Any, options: Sequence[Any]) -> bool:
 
 
 def check_marks(material: Material) -> Iterator[Finding]:
-    """Texts with several questions whose marks A, B, C, D do not occur equally often."""
+    """Texts with several questions whose option marks are not A, B, C, D over and over."""
     for name, values in material.columns.items():
-        texts = [(w, v) for w, v in values if isinstance(v, str)]
-        marks = {w: Counter(_MARK.findall(text)) for w, text in texts}
-        used = {w: c for w, c in marks.items() if min(c["A"], c["B"]) >= 1 and c["C"] >= 1}
-        if len(used) < 0.6 * len(texts) or len(used) < 5:
+        marks = {where: marks_of(value) for where, value in values if isinstance(value, str)}
+        last = Counter(max(text) for text in marks.values() if text).most_common(1)
+        if len(marks) < 5 or not last or last[0][0] < "C":
             continue
-        uneven = [w for w, c in marks.items() if len({c[letter] for letter in "ABCD"}) > 1]
-        if uneven and len(uneven) <= 0.4 * len(texts):
-            yield found(
-                "option_marks",
-                "warning",
-                f'column "{name}": in {many(len(uneven), "row")} the marks A, B, C, D do not occur equally often',
-                uneven,
-                column=name,
-            )
+        series = "ABCDEFG"[: "ABCDEFG".index(last[0][0]) + 1]
+        uneven = {w: text for w, text in marks.items() if text.replace(series, "")}
+        if sum(bool(text) for text in marks.values()) - len(uneven) < 0.6 * len(marks) or not uneven:
+            continue
+        yield found(
+            "option_marks",
+            "warning",
+            f'column "{name}": in {many(len(uneven), "row")} the option marks are not '
+            f"{', '.join(series)} over and over",
+            uneven,
+            examples=[{"text": f"marks in this order: {text}", "rows": [w]} for w, text in uneven.items()],
+            column=name,
+        )
+
+
+def marks_of(text: str) -> str:
+    """The option marks of a text in their order: a capital with a point behind it, at the start of a line or word.
+
+    Example:
+        >>> marks_of("1. Why? A. so B. thus C that D. then")
+        'ABD'
+    """
+    return "".join(_MARK.findall(text))

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from weitiao.config import DataConfig, Source
 from weitiao.data.builder import columns_set, make_builder, shape_of
+from weitiao.data.card import said
 from weitiao.data.check.material import Case, Material, Options, Whole
 from weitiao.data.check.tag_files import TAG_FORMATS, read_tags
 from weitiao.data.mask import make_mask, read_vocabulary
@@ -18,10 +19,11 @@ from weitiao.data.problems import combined
 from weitiao.data.read import read
 from weitiao.data.shapes import Shape, find_shape
 from weitiao.data.shapes.dataset_info import Entry, named_entry, neighbouring_entry
+from weitiao.data.sources import expand_data
 from weitiao.data.split import PARTS, split, with_groups
 from weitiao.data.template import FieldError
 from weitiao.errors import DataError
-from weitiao.types import Example, Record
+from weitiao.types import Dataset, Example, Origin, Record
 
 Loaded = tuple[Source, list[Record], Entry | None, str]
 
@@ -42,6 +44,7 @@ def material_of(
     """
     loaded: list[Loaded] = []
     errors: list[DataError] = []
+    data = expand_data(data, root)
     named = [(part, source) for part in ("sources", *PARTS) for source in getattr(data, part)]
     for part, source in [*named, *((name, Source(file=name)) for name in extra)]:
         try:
@@ -92,6 +95,34 @@ def material_of_files(
     given = {name: value for name, value in set_columns.items() if value is not None}
     data = DataConfig.model_validate({"train": [{"file": file} for file in files], **given})
     return material_of(data, root=root, options=options, extra=against)
+
+
+def material_of_dataset(dataset: Dataset, *, options: Options | None = None) -> Material:
+    """A prepared data set: what its steps and repairs have left of the rows.
+
+    The columns are ``prompt`` (the last turn in front of the reply), ``response`` and what the samples carry along.
+
+    Args:
+        dataset: Its parts.
+        options: What else the checks may use.
+    """
+    records: list[tuple[Record, str]] = []
+    cases: list[Case] = []
+    for part in PARTS:
+        for number, example in enumerate(getattr(dataset, part), start=1):
+            origin = example.origin or Origin(f"{part}.jsonl", number)
+            fields = {
+                **{
+                    name: value
+                    for name, value in example.meta.items()
+                    if isinstance(value, str | int | float)
+                },
+                "prompt": example.prompt[-1].content if example.prompt else "",
+                "response": said(example),
+            }
+            records.append((Record(fields, origin), part))
+            cases.append(Case(example, fields, part))
+    return Material(tuple(records), tuple(cases), (), options or Options())
 
 
 def _records(source: Source, root: Path) -> list[Record]:

@@ -11,6 +11,7 @@ from typing import Any
 
 from weitiao.config import NoiseStep
 from weitiao.config.steps import FIELDS
+from weitiao.data.facts import COPY
 from weitiao.data.noise import Noised, Span, noisy
 from weitiao.data.problems import Problems
 from weitiao.data.steps.step import Account, fields_of
@@ -57,7 +58,7 @@ class Noise:
                     remedy="name a column that the prompt template prints as it is, or leave `column` out",
                 )
                 continue
-            rng = random.Random(f"{self.seed}:noise:{example.id}")
+            rng = random.Random(f"{self.seed}:noise:{example.id}{_copy(example)}")
             chosen = rng.random() < self.config.share
             if not chosen or self.config.keep_original:
                 yield example
@@ -87,11 +88,22 @@ class Noise:
         messages[place] = replace(prompt, content=before + heard.text + after)
         if self.config.answers == "follow" and spans:
             messages[-1] = _follow(messages[-1], spans, heard)
-        meta: dict[str, Any] = {**example.meta, "noise": {"of": example.id, "cer": round(heard.cer, 4)}}
+        facts = {
+            "of": example.id,
+            "cer": round(heard.cer, 4),
+            "edits": heard.distance,
+            "length": heard.length,
+        }
+        meta: dict[str, Any] = {**example.meta, "noise": facts}
         if self.config.column is not None:  # the next step finds the value as it is now
             meta[FIELDS] = {**fields_of(example), self.config.column: heard.text}
         made = tuple(messages)
         return replace(example, id=content_id(made, example.tools), messages=made, meta=meta), heard
+
+
+def _copy(example: Example) -> str:
+    """Tells a repeated row from its original, so that it is damaged in another way."""
+    return f":{example.meta[COPY]}" if COPY in example.meta else ""
 
 
 def _region(example: Example, column: str | None) -> tuple[int, int] | None:

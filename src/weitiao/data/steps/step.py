@@ -7,9 +7,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 from weitiao.config.steps import FIELDS
-from weitiao.data.build import Drop
-from weitiao.data.card import NUM_EXAMPLES
 from weitiao.data.card import step as card_step
+from weitiao.data.tally import NUM_EXAMPLES, Tally
 from weitiao.types import Example
 
 
@@ -20,20 +19,20 @@ class Account:
     Attributes:
         num_in: Examples that came.
         num_out: Examples that went on.
-        dropped: Where the dropped rows are, by reason.
+        dropped: The dropped rows by reason: how many, and where the first are.
         changes: A few of the changes, before and after.
         facts: More entries of its line in the card.
     """
 
     num_in: int = 0
     num_out: int = 0
-    dropped: dict[str, list[str]] = field(default_factory=dict)
+    dropped: dict[str, Tally] = field(default_factory=dict)
     changes: list[dict[str, Any]] = field(default_factory=list)
     facts: dict[str, Any] = field(default_factory=dict)
 
     def drop(self, reason: str, example: Example) -> None:
         """Note an example that is left out."""
-        self.dropped.setdefault(reason, []).append(str(example.origin or example.id))
+        self.dropped.setdefault(reason, Tally()).add(str(example.origin or example.id))
 
     def change(self, before: str, after: str) -> None:
         """Note a change; the first few are shown in the card."""
@@ -45,7 +44,7 @@ class Account:
         more = {**({"part": part} if part else {}), **self.facts}
         if self.changes:
             more["examples"] = self.changes
-        drops = [Drop(reason, tuple(rows)) for reason, rows in self.dropped.items()]
+        drops = [tally.drop(reason) for reason, tally in self.dropped.items()]
         return card_step(name, self.num_in, self.num_out, drops, **more)
 
 

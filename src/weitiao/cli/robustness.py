@@ -1,0 +1,127 @@
+"""``weitiao robustness``: finished runs under the mistakes of a speech recogniser."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from weitiao.cli import shell
+from weitiao.cli.options import AsJson, Base, Sets
+from weitiao.errors import ConfigError
+
+
+def robustness(
+    context: typer.Context,
+    runs: Annotated[
+        list[Path],
+        typer.Argument(metavar="RUN...", help="Run or adapter folders; the first against each other one."),
+    ],
+    data: Annotated[
+        Path, typer.Option("--data", metavar="RECIPE", help="Recipe whose test part is damaged.")
+    ],
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", metavar="DIR", help="Empty folder for numbers, page and answers."),
+    ] = None,
+    cer: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--cer",
+            metavar="RATES",
+            help="Character error rates, several or with commas. Default: evaluate.robustness of the recipe.",
+        ),
+    ] = None,
+    column: Annotated[
+        str | None, typer.Option("--column", help="Column that is damaged. Default: that of the recipe.")
+    ] = None,
+    metric: Annotated[
+        str | None,
+        typer.Option("--metric", help="Shown: exact, bleu, rouge, accuracy. Default: that of the recipe."),
+    ] = None,
+    limit: Annotated[
+        int | None,
+        typer.Option(
+            "--limit", metavar="N", min=1, help="Test samples at most. Default: that of the recipe."
+        ),
+    ] = None,
+    base: Base = None,
+    sets: Sets = None,
+    as_json: AsJson = False,
+) -> None:
+    """Measure finished runs on damaged test prompts, the same for all, at rising error rates."""
+    import weitiao
+
+    report = weitiao.compare_robustness(
+        runs,
+        data,
+        out=out,
+        sets=tuple(sets or ()),
+        cer=_rates(cer) if cer else None,
+        column=column,
+        metric=metric,
+        limit=limit,
+        base=base,
+        console=shell.of(context).progress(),
+    )
+    if as_json:
+        typer.echo(json.dumps(report, ensure_ascii=False, indent=2))
+        return
+    print_robustness(report["robustness"])
+    for note in report["notes"]:
+        shell.output().print(f"note: {note}", style="yellow", markup=False, highlight=False)
+    if out is not None:
+        shell.output().print(
+            f"report   {out / 'robustness.html'}", soft_wrap=True, highlight=False, markup=False
+        )
+
+
+def print_robustness(section: Mapping[str, Any]) -> None:
+    """Print the curve as a table: a row for each rate, a column for each model.
+
+    Args:
+        section: ``robustness`` of a report.
+    """
+    from rich.markup import escape
+    from rich.table import Table
+
+    metric = section["metric"]
+    title = f"{metric} under noise ({section['n']:,} samples), 95% interval in brackets"
+    table = Table(title=title, title_justify="left", title_style="bold")
+    table.add_column("wrong characters", justify="right", no_wrap=True)
+    for curve in section["curves"]:
+        table.add_column(escape(curve["name"]), justify="right", no_wrap=True)
+    for gain in section["differences"]:
+        table.add_column(escape(f"{gain['name']} - {gain['less']}"), justify="right", no_wrap=True)
+    for k, rate in enumerate(section["rates"]):
+        values = [_cell(curve["points"][k][metric]) for curve in section["curves"]]
+        gains = [_gain(gain["points"][k][metric]) for gain in section["differences"]]
+        table.add_row(f"{100 * rate['cer']:.1f}%", *values, *gains)
+    shell.output().print(table)
+
+
+def _cell(number: Mapping[str, float]) -> str:
+    return f"{number['value']:.3f} [dim]\\[{number['low']:.3f}, {number['high']:.3f}][/dim]"
+
+
+def _gain(number: Mapping[str, float]) -> str:
+    colour = "green" if number["low"] > 0 else "red" if number["high"] < 0 else "default"
+    interval = f"[dim]\\[{number['low']:+.3f}, {number['high']:+.3f}][/dim]"
+    return f"[{colour}]{number['value']:+.3f}[/{colour}] {interval}"
+
+
+def _rates(given: list[str]) -> tuple[float, ...]:
+    """``0,0.05`` as numbers."""
+    found = []
+    for word in (word.strip() for text in given for word in text.split(",")):
+        try:
+            found.append(float(word))
+        except ValueError:
+            raise ConfigError(
+                f"--cer: expected numbers between 0 and 0.5, got {word!r}",
+                remedy="write --cer 0,0.05,0.1,0.2",
+            ) from None
+    return tuple(found)

@@ -1,0 +1,191 @@
+"""What a split knows of every row: a few numbers, gathered in one pass, and the components that they tie together.
+
+Legend: N rows, C components.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from array import array
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from weitiao.config import SplitConfig
+from weitiao.config.split import CLASS_FIELD, TIME_FIELD
+from weitiao.config.steps import FIELDS
+from weitiao.data.facts import prompt_key, said
+from weitiao.data.split_time import TimeReader, Times
+from weitiao.types import Example
+
+Hashes = NDArray[np.uint64]
+Numbers = NDArray[np.float64]
+Codes = NDArray[np.int64]
+Edges = tuple[Codes, Codes]  # numbers of rows that belong together, pair by pair
+GroupOf = Callable[[Example], str]
+
+_NAMES_KEPT = 1000  # labels that can be named in the card and in messages
+
+
+@dataclass(frozen=True)
+class RowKeys:
+    """Compact numbers of N rows.
+
+    Attributes:
+        prompts: [N] hashes of the prompts.
+        groups: [N] hashes of the group keys under the seed; over 2**64 they are numbers in [0, 1).
+        labels: [N] hashes of the classes, None where they are not asked for.
+        names: Labels by their hash, the first thousand.
+        times: Times of the rows, None where they are not asked for.
+        near: Pairs of near-duplicates.
+        content: With folds, a hash of the ids of all rows in any order: folds of equal rows have it in common.
+    """
+
+    prompts: Hashes
+    groups: Hashes
+    labels: Hashes | None = None
+    names: Mapping[int, str] = field(default_factory=dict)
+    times: Times | None = None
+    near: Edges | None = None
+    content: str = ""
+
+    def __len__(self) -> int:
+        return len(self.prompts)
+
+
+@dataclass(frozen=True)
+class Components:
+    """Rows that stay together because they share a prompt, a group, or a near-duplicate.
+
+    Attributes:
+        of_row: [N] number of the component of each row.
+        numbers: [C] number in [0, 1) of each component: the smallest of its group keys.
+    """
+
+    of_row: Codes
+    numbers: Numbers
+
+    def __len__(self) -> int:
+        return len(self.numbers)
+
+
+def key_hash(seed: int, key: str) -> int:
+    """64 bits that depend on seed and key only."""
+    digest = hashlib.blake2b(key.encode("utf-8", "surrogatepass"), digest_size=8, key=str(seed).encode())
+    return int.from_bytes(digest.digest())
+
+
+def collect(examples: Iterable[Example], config: SplitConfig, group_of: GroupOf) -> RowKeys:
+    """Go through the examples once (with ``near`` twice more) and keep numbers only.
+
+    Args:
+        examples: All examples; with ``near`` it must be possible to go through them again.
+        config: Section ``data.split``.
+        group_of: The key whose equal values stay together.
+
+    Raises:
+        DataError: Rows whose time cannot be read, all of them.
+    """
+    prompts, groups, labels, ids = array("Q"), array("Q"), array("Q"), array("Q")
+    names: dict[int, str] = {}
+    reader = TimeReader() if config.by == "time" else None
+    for example in examples:
+        prompts.append(prompt_key(example))
+        groups.append(key_hash(config.seed, group_of(example)))
+        if config.folds is not None:
+            ids.append(key_hash(0, example.id))
+        if config.by == "stratified":
+            label = label_of(example)
+            labels.append(key_hash(0, label))
+            if len(names) < _NAMES_KEPT:
+                names.setdefault(labels[-1], label)
+        if reader is not None:
+            reader.add(fields_of(example).get(TIME_FIELD, ""), str(example.origin or example.id))
+    near = None
+    if config.near is not None:
+        from weitiao.data.split_near import near_pairs
+
+        near = near_pairs(examples, config.near)
+    return RowKeys(
+        _hashes(prompts),
+        _hashes(groups),
+        _hashes(labels) if config.by == "stratified" else None,
+        names,
+        reader.times() if reader is not None else None,
+        near,
+        hashlib.sha256(np.sort(_hashes(ids)).tobytes()).hexdigest()[:16] if config.folds is not None else "",
+    )
+
+
+def group_hashes(examples: Iterable[Example], seed: int, group_of: GroupOf) -> Hashes:
+    """[N] hashes of the group keys under another seed."""
+    return _hashes(array("Q", (key_hash(seed, group_of(example)) for example in examples)))
+
+
+def label_of(example: Example) -> str:
+    """The class of an example: what ``split.stratify`` says, else its reply."""
+    value = fields_of(example).get(CLASS_FIELD)
+    return ((said(example) or "") if value is None else value).strip()
+
+
+def fields_of(example: Example) -> Mapping[str, Any]:
+    """Values that travel with an example until its part is known."""
+    return example.meta.get(FIELDS, {})
+
+
+def components(prompts: Hashes, groups: Hashes, near: Edges | None = None) -> Components:
+    """Tie rows of equal prompt, equal group, and near-duplicates together.
+
+    Args:
+        prompts: [N].
+        groups: [N].
+        near: Pairs of rows.
+    """
+    _, prompt = np.unique(prompts, return_inverse=True)
+    _, group = np.unique(groups, return_inverse=True)
+    num_prompts = int(prompt.max(initial=-1)) + 1
+    size = num_prompts + int(group.max(initial=-1)) + 1
+    left, right = [prompt], [group + num_prompts]
+    if near is not None:
+        left.append(prompt[near[0]])
+        right.append(prompt[near[1]])
+    of_node = _connected(np.concatenate(left), np.concatenate(right), size)
+    _, of_row = np.unique(of_node[prompt], return_inverse=True)
+    numbers = np.ones(int(of_row.max(initial=-1)) + 1)
+    np.minimum.at(numbers, of_row, groups.astype(np.float64) / 2.0**64)
+    return Components(of_row.astype(np.int64), numbers)
+
+
+def _connected(left: Codes, right: Codes, size: int) -> Codes:
+    """[size] for each node the smallest node of its component.
+
+    Roots are hooked to the smallest root that an edge leads to, then all paths are made short, until nothing changes.
+    """
+    label = np.arange(size)
+    while True:
+        a, b = label[left], label[right]
+        fresh = label.copy()
+        np.minimum.at(fresh, a, b)
+        np.minimum.at(fresh, b, a)
+        while not np.array_equal(shorter := fresh[fresh], fresh):
+            fresh = shorter
+        if np.array_equal(fresh, label):
+            return label
+        label = fresh
+
+
+def strata(labels: Hashes, found: Components) -> Hashes:
+    """[C] the label that most rows of a component have; of two equally frequent ones that of the smaller hash."""
+    names, codes = np.unique(labels, return_inverse=True)
+    pairs, counts = np.unique(found.of_row * len(names) + codes, return_counts=True)
+    component, code = np.divmod(pairs, max(len(names), 1))
+    order = np.lexsort((code, -counts, component))
+    first = np.concatenate([[True], np.diff(component[order]) > 0])
+    return names[code[order][first]]
+
+
+def _hashes(values: Sequence[int]) -> Hashes:
+    return np.frombuffer(values, dtype=np.uint64) if len(values) else np.zeros(0, dtype=np.uint64)  # type: ignore[call-overload]

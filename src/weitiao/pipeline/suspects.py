@@ -1,0 +1,184 @@
+"""``weitiao data suspects``: what a run says about the labels it was trained on."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError
+
+from weitiao.data import load as load_dataset
+from weitiao.errors import DataError
+from weitiao.evaluate.suspects import By, Suspects, find_suspects
+from weitiao.evaluate.suspects.page import render
+from weitiao.pipeline.files import write_lines, write_text
+from weitiao.recipe import load_recipe
+from weitiao.train import checkpoint
+from weitiao.train.losses import LOSSES, SampleLosses
+from weitiao.train.sampler import EpochSampler
+from weitiao.types import Example
+
+FOLDER = "suspects"
+_COLUMNS = (
+    "rank",
+    "group",
+    "where",
+    "prompt",
+    "answer",
+    "suspicion",
+    "confidence",
+    "variability",
+    "late_loss",
+    "answers of the nearest rows",
+)
+
+
+def suspects(run: str | Path, *, limit: int = 50, by: By = "suspicion") -> Suspects:
+    """The training rows of a run that are probably labelled wrongly, most suspicious first.
+
+    Args:
+        run: Folder of a run; one that is still training or was interrupted counts up to its last checkpoint.
+        limit: At most so many.
+        by: Order, see `weitiao.evaluate.suspects.Dynamics.order`.
+
+    Raises:
+        DataError: The folder holds no run, or one without recorded losses.
+    """
+    folder = Path(run)
+    if not (folder / "recipe.yaml").is_file():
+        raise DataError(
+            f"{folder}: no run: there is no recipe.yaml in it",
+            remedy="name the --out folder of `weitiao run`",
+        )
+    losses = _losses(folder)
+    examples = load_dataset(folder / "dataset").train
+    if losses.mean.shape[1] != len(examples):
+        raise DataError(
+            f"{folder}: losses of {losses.mean.shape[1]:,} samples, but {len(examples):,} rows in "
+            "dataset/train.jsonl",
+            remedy="the folder was changed after the run: run it again",
+        )
+    recipe = load_recipe(folder / "recipe.yaml").value
+    return suspects_of(
+        examples, losses, seed=recipe.seed, batch_size=recipe.train.batch_size, limit=limit, by=by
+    )
+
+
+def suspects_of(
+    examples: Sequence[Example],
+    losses: SampleLosses,
+    *,
+    seed: int,
+    batch_size: int,
+    limit: int,
+    by: By = "suspicion",
+) -> Suspects:
+    """The suspects of a training part with its losses.
+
+    Args:
+        examples: [N] training part.
+        losses: Of these samples.
+        seed: Of the run: it decides the order of the samples.
+        batch_size: Samples of an optimizer step.
+        limit: At most so many.
+        by: Order.
+    """
+    mean = losses.mean.numpy()
+    sampler = EpochSampler(len(examples), seed)
+    orders = []
+    for visit in range(len(mean)):
+        sampler.set_epoch(visit)
+        orders.append(list(sampler))
+    return find_suspects(
+        examples,
+        mean,
+        limit=limit,
+        by=by,
+        targets=losses.targets.numpy(),
+        orders=orders,
+        batch_size=batch_size,
+    )
+
+
+def _losses(folder: Path) -> SampleLosses:
+    """The losses of a finished run, else those of its last checkpoint."""
+    last = checkpoint.newest(folder / "checkpoints")
+    places = [folder / LOSSES, *([last / LOSSES] if last is not None else [])]
+    place = next((path for path in places if path.is_file()), None)
+    if place is None:
+        raise DataError(
+            f"{folder}: no {LOSSES}: the run has not reached its first checkpoint, or an earlier version made it",
+            remedy="wait for the first checkpoint, or run it again",
+        )
+    try:
+        return SampleLosses.load(place)
+    except (OSError, SafetensorError, KeyError) as error:
+        raise DataError(f"{place} cannot be read: {error}", remedy="run it again") from error
+
+
+def write_suspects(found: Suspects, out: Path, *, title: str) -> tuple[Path, ...]:
+    """Write ``suspects.jsonl``, ``suspects.csv`` (for a spreadsheet) and ``suspects.html``.
+
+    Args:
+        found: The suspects.
+        out: Folder; made if need be.
+        title: Of the page.
+
+    Raises:
+        TrainError: They cannot be written.
+    """
+    paths = tuple(out / f"suspects.{kind}" for kind in ("html", "csv", "jsonl"))
+    write_text(paths[0], render(found, title=title))
+    write_text(paths[1], _table(found))
+    write_lines(paths[2], [suspect.as_dict() for suspect in found.found])
+    return paths
+
+
+def _table(found: Suspects) -> str:
+    """Comma-separated values with a byte order mark, which spreadsheets need to see UTF-8."""
+    text = io.StringIO()
+    writer = csv.writer(text)
+    writer.writerow(_COLUMNS)
+    for s in found.found:
+        numbers = [f"{value:.4f}" for value in (s.suspicion, s.confidence, s.variability, s.late_loss)]
+        answers = " | ".join(near.row.answer for near in s.neighbours)
+        row: list[Any] = [
+            s.rank,
+            s.group,
+            "; ".join(s.row.origins),
+            s.row.prompt,
+            s.row.answer,
+            *numbers,
+            answers,
+        ]
+        writer.writerow([_plain(value) for value in row])
+    return "\ufeff" + text.getvalue()
+
+
+def _plain(value: Any) -> Any:
+    """Text that a spreadsheet would compute is quoted."""
+    return f"'{value}" if isinstance(value, str) and value[:1] in ("=", "+", "-", "@") else value
+
+
+def summary(found: Suspects, count: int = 10) -> dict[str, Any]:
+    """What ``report.json`` holds: the first few, without their neighbours."""
+    first = [suspect.as_dict() for suspect in found.found[:count]]
+    return {
+        "rows": len(found.rows),
+        "passes": found.passes,
+        "by": found.by,
+        "first": [{k: v for k, v in suspect.items() if k != "neighbours"} for suspect in first],
+        "spikes": [
+            {"step": spike.step.number, "loss": round(spike.step.loss, 4), "expected": round(spike.usual, 4)}
+            for spike in found.spikes
+        ],
+    }
+
+
+def dump(found: Suspects) -> str:
+    """All suspects as JSON."""
+    return json.dumps([suspect.as_dict() for suspect in found.found], ensure_ascii=False, indent=2)
