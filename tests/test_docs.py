@@ -41,13 +41,15 @@ PAIRS = {
     "docs/data-check.md": "docs/data-check.zh.md",
     "docs/augment.md": "docs/augment.zh.md",
     "docs/balance.md": "docs/balance.zh.md",
+    "docs/splits.md": "docs/splits.zh.md",
     "docs/formats.md": "docs/formats.zh.md",
     "docs/data-exchange.md": "docs/data-exchange.zh.md",
     "docs/bases.md": "docs/bases.zh.md",
     "docs/tutorials/first-adapter.md": "docs/tutorials/first-adapter.zh.md",
     "docs/tutorials/old-chatglm-checkpoint.md": "docs/tutorials/old-chatglm-checkpoint.zh.md",
+    "docs/tutorials/wrong-labels.md": "docs/tutorials/wrong-labels.zh.md",
 }
-EXECUTED = ("README.md", "docs/tutorials/first-adapter.md")
+EXECUTED = ("README.md", "docs/tutorials/first-adapter.md", "docs/tutorials/wrong-labels.md")
 PAGES = sorted(
     path.relative_to(ROOT).as_posix()
     for path in (*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"))

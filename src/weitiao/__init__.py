@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from weitiao.pipeline.measuring import evaluate_adapter as evaluate_adapter
     from weitiao.pipeline.measuring import preview as preview
     from weitiao.pipeline.running import run as run
+    from weitiao.pipeline.suspects import suspects as suspects
     from weitiao.recipe import load_recipe as load_recipe
     from weitiao.types import Message as Message
 
@@ -37,6 +38,7 @@ _WHERE = {
     "predict_file": ("weitiao.infer.predict", "predict_file"),
     "preview": ("weitiao.pipeline.measuring", "preview"),
     "run": ("weitiao.pipeline.running", "run"),
+    "suspects": ("weitiao.pipeline.suspects", "suspects"),
 }
 
 __all__ = [
@@ -50,6 +52,7 @@ __all__ = [
     "predict_file",
     "preview",
     "run",
+    "suspects",
 ]
 
 

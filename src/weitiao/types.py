@@ -125,14 +125,19 @@ class Example:
         return last.content if last.role == "assistant" else None
 
 
+_json = json.JSONEncoder(ensure_ascii=False).encode
+_quoted = json.encoder.encode_basestring  # what `_json` writes of a text, several times as fast
+
+
 def content_id(messages: Sequence[Message], tools: Sequence[Mapping[str, Any]] = ()) -> str:
-    """Sixteen hex digits that depend on roles, contents, calls and tools only."""
-    said: list[Any] = [
-        [m.role, m.content, *([[c.as_dict() for c in m.tool_calls]] if m.tool_calls else [])]
-        for m in messages
-    ]
-    text = json.dumps([*said, {"tools": list(tools)}] if tools else said, ensure_ascii=False)
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
+    """Sixteen hex digits that depend on roles, contents, calls and tools only: of the SHA-256 of their JSON."""
+    said: list[str] = []
+    for m in messages:
+        calls = f", {_json([c.as_dict() for c in m.tool_calls])}" if m.tool_calls else ""
+        said.append(f"[{_quoted(m.role)}, {_quoted(m.content)}{calls}]")
+    if tools:
+        said.append(_json({"tools": list(tools)}))
+    return hashlib.sha256(f"[{', '.join(said)}]".encode()).hexdigest()[:16]
 
 
 @dataclass(frozen=True, slots=True)

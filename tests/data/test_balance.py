@@ -272,6 +272,14 @@ def test_copies_are_stored_and_are_no_duplicates(tmp_path: Path) -> None:
     assert all("fields" not in one.meta for one in dataset.train)
 
 
+def test_large_data_go_through_a_file(tmp_path: Path) -> None:
+    steps = [UP, {"kind": "mix", "size": 150}, {"kind": "weigh", "by": "city", "weights": "inverse_sqrt"}]
+    expected = make(tmp_path, steps=steps)
+    data = {"sources": [{"file": "x.jsonl"}], "prompt": "q", "response": "a", "steps": steps}
+    recipe = Recipe.model_validate({"data": {**data, "split": {"dev": 0.2, "test": 0.2}}})
+    assert prepare(recipe, root=tmp_path, in_memory=7) == expected
+
+
 def test_classes_from_a_template(tmp_path: Path) -> None:
     dataset = make(tmp_path, steps=[{**UP, "by": "{{ city }}{{ a | lower }}"}])
     (line,) = [line for line in dataset.card["steps"] if line["name"] == "balance"]
@@ -438,3 +446,25 @@ def test_the_command(tmp_path: Path) -> None:
         done = call(*words)
         assert done.exit_code == 2, done.output
         assert said in done.output.replace("\n", " ")
+
+
+# --- real data ----------------------------------------------------------------------------------------------
+
+
+def test_questions_about_reports(shared: Path) -> None:
+    """A label with a stray full stop would be a class of one row, repeated 200 times: it is mended first."""
+    folder = shared / "data"
+    classify = {"file": "finance_classify/classify_train.json", "task": "classify"}
+    keywords = {"file": "finance_keywords/keywords_train.json", "task": "keywords"}
+    shape = {"prompt": "question_prompt", "response": "query", "fix": {"labels": "strip"}}
+    data = {"sources": [classify], **shape, "steps": [UP, {"kind": "weigh"}]}
+    dataset = prepare(Recipe.model_validate({"data": data}), root=folder)
+    assert len(set(labels(dataset.train).values())) == 1
+    assert set(labels(dataset.train)) == set("ABCDEF")
+    assert {one.weight for one in dataset.train} == {1.0}, "what is balanced needs no weights"
+    mixed = {"sources": [classify, keywords], **shape, "steps": [{"kind": "mix", "temperature": 2}]}
+    dataset = prepare(Recipe.model_validate({"data": mixed}), root=folder)
+    (line,) = [line for line in dataset.card["steps"] if line["name"] == "mix"]
+    (few, more_of_few), (many, fewer_of_many) = line["classes"]["classify"], line["classes"]["keywords"]
+    assert few + many == more_of_few + fewer_of_many == len(dataset.train)
+    assert more_of_few / fewer_of_many == pytest.approx((few / many) ** 0.5, rel=1e-2)

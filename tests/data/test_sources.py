@@ -324,7 +324,10 @@ def test_lists_and_objects_as_containers() -> None:
     ("path", "expected"),
     [
         ("date[*]", 'the document has no "date"; it has version, data; did you mean "data"?'),
-        ("data[*].paragraph[*]", 'data[0] has no "paragraph"; it has title, paragraphs; did you mean "paragraphs"?'),
+        (
+            "data[*].paragraph[*]",
+            'data[0] has no "paragraph"; it has title, paragraphs; did you mean "paragraphs"?',
+        ),
         ("data[3]", "data has 1 items, there is no [3]"),
         ("data.title", 'data is an array of 1, which has no "title"'),
         ("version[*]", "version: `*` needs an array or an object, got a number"),
@@ -378,7 +381,9 @@ def test_dotted_columns() -> None:
         "",
     ]
     assert text("{{ answer.items }}") == "条", "the field, not the method of dict"
-    with pytest.raises(FieldError, match='answer has no "txt"; it has text, items, none; did you mean "text"'):
+    with pytest.raises(
+        FieldError, match='answer has no "txt"; it has text, items, none; did you mean "text"'
+    ):
         text("answer.txt")
     with pytest.raises(FieldError, match="no column and no template"):
         text("reply.text")

@@ -98,7 +98,13 @@ def prepare(context: typer.Context, recipe: RecipePath, out: Out, sets: Sets = N
         from weitiao.pipeline.opening import recipe_writer
 
         generator = recipe_writer(resolved)
-    dataset = prepare_data(resolved.value, root=resolved.root, generator=generator)
+    with shell.of(context).progress().status("reading") as status:
+        dataset = prepare_data(
+            resolved.value,
+            root=resolved.root,
+            generator=generator,
+            progress=lambda stage, count: status.update(f"{stage}: {count:,}"),
+        )
     save(dataset, Path(out))
     counts = ", ".join(f"{name} {len(getattr(dataset, name)):,}" for name in ("train", "dev", "test"))
     shell.output().print(f"{counts} -> {out}", soft_wrap=True, highlight=False)

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from weitiao.cli import shell
 from weitiao.errors import ConfigError
+
+if TYPE_CHECKING:
+    from weitiao.config import BalanceStep
+    from weitiao.data.balance_file import BalancedFile
 
 _SHOWN = 30
 
@@ -62,19 +68,10 @@ def balance(
     For a file that is split later, use the step `balance` of a recipe: it comes after the split, so that no copy of a
     row falls into the test.
     """
-    from pydantic import ValidationError
-
-    from weitiao.config import BalanceStep, Source
+    from weitiao.config import Source
     from weitiao.data.balance_file import balance_file
 
-    settings = {"by": by, "method": method.value, "target": _target(target), "seed": seed}
-    try:
-        config = BalanceStep.model_validate(
-            {**settings, "max_repeat": max_repeat, "max_classes": max_classes}
-        )
-    except ValidationError as error:
-        found = [_said(fault) for fault in error.errors(include_url=False)]
-        raise ConfigError("; ".join(found), remedy="see `weitiao data balance --help`") from None
+    config = _config(by, method.value, target, seed, max_repeat, max_classes)
     with shell.of(context).progress().status("reading") as status:
         done = balance_file(
             Source(file=str(file), sheet=sheet),
@@ -82,6 +79,11 @@ def balance(
             config,
             progress=lambda rows: status.update(f"{rows:,} rows") if rows % 1000 == 0 else None,
         )
+    shell.output().print("\n".join(_told(done, output)), soft_wrap=True, highlight=False, markup=False)
+
+
+def _told(done: BalancedFile, output: Path) -> list[str]:
+    """What became of the rows, and of those of each class."""
     lines = [
         f"{done.rows:,} rows, {done.dropped:,} left out, {done.repeated:,} repeated: {done.written:,} -> {output}"
     ]
@@ -89,7 +91,23 @@ def balance(
         lines.append(f"  {label or '(empty)'}: {before:,} -> {after:,}")
     if len(done.classes) > _SHOWN:
         lines.append(f"  ... and {len(done.classes) - _SHOWN:,} classes more")
-    shell.output().print("\n".join(lines), soft_wrap=True, highlight=False, markup=False)
+    return lines
+
+
+def _config(
+    by: str, method: str, target: str | None, seed: int, max_repeat: int | None, max_classes: int
+) -> BalanceStep:
+    """The settings, with what is wrong about them in the words of the command line."""
+    from pydantic import ValidationError
+
+    from weitiao.config import BalanceStep
+
+    settings = {"by": by, "method": method, "target": _target(target), "seed": seed}
+    try:
+        return BalanceStep.model_validate({**settings, "max_repeat": max_repeat, "max_classes": max_classes})
+    except ValidationError as error:
+        found = [_said(fault["msg"], fault["loc"]) for fault in error.errors(include_url=False)]
+        raise ConfigError("; ".join(found), remedy="see `weitiao data balance --help`") from None
 
 
 def _target(text: str | None) -> str | int | None:
@@ -102,13 +120,16 @@ def _target(text: str | None) -> str | int | None:
     )
 
 
-def _said(fault: object) -> str:
+def _said(message: str, place: Sequence[int | str]) -> str:
     """One problem of the settings in the words of the command line."""
-    found = dict(fault)  # type: ignore[call-overload]
-    said = str(found["msg"]).removeprefix("Value error, ")
-    name = next((str(part) for part in found["loc"]), "")
-    for key in ("method", "target", "max_repeat"):
-        said = said.replace(f"`{key}: ", f"`--{key.replace('_', '-')} ").replace(
-            f"`{key}`", f"`--{key.replace('_', '-')}`"
-        )
-    return f"--{name.replace('_', '-')}: {said}" if name else said
+    said = message.removeprefix("Value error, ")
+    said = re.sub(r"`(method|target|max_repeat)(?:: (\w+))?`", _option, said)
+    return f"{_option_name(str(place[0]))}: {said}" if place else said
+
+
+def _option(named: re.Match[str]) -> str:
+    return f"`{' '.join([_option_name(named[1]), *([named[2]] if named[2] else [])])}`"
+
+
+def _option_name(key: str) -> str:
+    return f"--{key.replace('_', '-')}"

@@ -1,4 +1,4 @@
-"""``weitiao data check``: what is wrong with the data of a recipe, or with bare files."""
+"""``weitiao data check``: what is wrong with the data of a recipe, with bare files, or with a prepared data set."""
 
 from __future__ import annotations
 
@@ -34,7 +34,11 @@ _RECIPES = (".yaml", ".yml")
 def check(
     context: typer.Context,
     files: Annotated[
-        list[str], typer.Argument(metavar="RECIPE | FILE...", help="A recipe (YAML), or files of records.")
+        list[str],
+        typer.Argument(
+            metavar="RECIPE | FOLDER | FILE...",
+            help="A recipe (YAML), the folder of a prepared data set, or files of records.",
+        ),
     ],
     prompt: Annotated[str | None, typer.Option("--prompt", help="Of bare files: column or template.")] = None,
     response: Annotated[
@@ -49,6 +53,12 @@ def check(
     ] = None,
     tokens: Annotated[
         bool, typer.Option("--tokens", help="Count the tokens of samples with the recipe's base (loads it).")
+    ] = False,
+    after: Annotated[
+        bool,
+        typer.Option(
+            "--after", help="Check what the recipe's repairs and steps make of the rows, not the rows."
+        ),
     ] = False,
     out: Annotated[
         Path | None, typer.Option("--out", metavar="DIR", help="Folder for check.json and check.html.")
@@ -70,9 +80,13 @@ def check(
     )
     if Path(files[0]).suffix.lower() in _RECIPES:
         _only_with_files(files, prompt, response)
-        material = _of_recipe(Path(files[0]), sets or (), against or (), options, tokens=tokens)
+        material = _of_recipe(Path(files[0]), sets or (), against or (), options, tokens=tokens, after=after)
+    elif Path(files[0]).is_dir():
+        _only_with_files(files, prompt, response, what="a prepared data set")
+        _only_with_recipe(sets, tokens, after)
+        material = _of_folder(Path(files[0]), options)
     else:
-        _only_with_recipe(sets, tokens)
+        _only_with_recipe(sets, tokens, after)
         from weitiao.data.check import material_of_files
 
         material = material_of_files(
@@ -89,11 +103,11 @@ def check(
 
 
 def _of_recipe(
-    path: Path, sets: Sequence[str], against: Sequence[str], options: Options, *, tokens: bool
+    path: Path, sets: Sequence[str], against: Sequence[str], options: Options, *, tokens: bool, after: bool
 ) -> Material:
     import dataclasses
 
-    from weitiao.data.check import material_of
+    from weitiao.data.check import material_of, material_of_dataset
     from weitiao.recipe import load_recipe
 
     resolved = load_recipe(path, tuple(sets))
@@ -102,8 +116,21 @@ def _of_recipe(
 
         count, limit = token_counter(resolved)
         options = dataclasses.replace(options, count_tokens=count, max_length=limit)
+    if after:
+        if against:
+            raise ConfigError("--against goes with files, not with --after", remedy="leave one of them out")
+        from weitiao.data import prepare
+
+        return material_of_dataset(prepare(resolved.value, root=resolved.root), options=options)
     extra = [str(Path(file).resolve()) for file in against]
     return material_of(resolved.value.data, root=resolved.root, options=options, extra=extra)
+
+
+def _of_folder(folder: Path, options: Options) -> Material:
+    from weitiao.data import load
+    from weitiao.data.check import material_of_dataset
+
+    return material_of_dataset(load(folder), options=options)
 
 
 def _vocabularies(given: Sequence[str]) -> dict[str, frozenset[str]]:
@@ -134,18 +161,22 @@ def _terms(path: Path, option: str) -> frozenset[str]:
     return terms
 
 
-def _only_with_files(files: Sequence[str], prompt: str | None, response: str | None) -> None:
+def _only_with_files(
+    files: Sequence[str], prompt: str | None, response: str | None, *, what: str = "a recipe"
+) -> None:
     if len(files) > 1 or prompt is not None or response is not None:
         raise ConfigError(
-            "a recipe is checked alone: it says itself what its files, prompt and response are",
-            remedy="leave out the other files, --prompt and --response; use --set to change values",
+            f"{what} is checked alone: it says itself what its files, prompt and response are",
+            remedy="leave out the other files, --prompt and --response"
+            + ("; use --set to change values" if what == "a recipe" else ""),
         )
 
 
-def _only_with_recipe(sets: Sequence[str] | None, tokens: bool) -> None:
-    if sets or tokens:
+def _only_with_recipe(sets: Sequence[str] | None, tokens: bool, after: bool) -> None:
+    given = [name for name, on in (("--set", sets), ("--tokens", tokens), ("--after", after)) if on]
+    if given:
         raise ConfigError(
-            "--set and --tokens need a recipe, only files were given", remedy="name a recipe (.yaml)"
+            f"{' and '.join(given)} need a recipe, there is none", remedy="name a recipe (.yaml)"
         )
 
 

@@ -15,6 +15,9 @@ class FixConfig(Section):
     error_targets: Literal["keep", "drop"] = Field(
         default="keep", description="Targets that are error messages: drop these rows."
     )
+    no_data: Literal["keep", "drop"] = Field(
+        default="keep", description="Answers that say that there is no data: drop these rows."
+    )
     markup: Literal["keep", "strip"] = Field(
         default="keep",
         description="Tags such as <p> and entities such as &lt; in prompts and answers: strip.",

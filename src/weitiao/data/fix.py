@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 from weitiao.config.fix import FixConfig
 from weitiao.data import card as cards
+from weitiao.data.check.answers import no_data_phrase
 from weitiao.data.check.content import DOUBLED, MARKUP
 from weitiao.data.check.targets import ENDINGS, are_lists, errors_among, label_typos, main_separator
 from weitiao.data.facts import Facts, SamePrompts
@@ -77,6 +78,12 @@ def drop_errors(examples: Sequence[Example], mode: str, shelve: Shelve) -> Fixed
     """Without targets that are error messages."""
     wrong = errors_among([e.reference or "" for e in examples])
     return _without(examples, wrong, "target is an error message", shelve)
+
+
+def drop_no_data(examples: Sequence[Example], mode: str, shelve: Shelve) -> Fixed:
+    """Without answers that say that there is nothing to be said."""
+    silent = [no_data_phrase(e.reference or "") is not None for e in examples]
+    return _without(examples, silent, "answer says that there is no data", shelve)
 
 
 def drop_duplicates(examples: Sequence[Example], mode: str, shelve: Shelve) -> Fixed:
@@ -157,6 +164,7 @@ def _without_tag(hit: re.Match[str]) -> str:
 
 _REPAIRS: dict[str, Callable[[Sequence[Example], str, Shelve], Fixed]] = {
     "error_targets": drop_errors,
+    "no_data": drop_no_data,
     "markup": strip_markup,
     "spacing": collapse_spacing,
     "labels": strip_labels,

@@ -14,12 +14,40 @@ from typing import Any
 from weitiao.types import ROLES, Example, Message, Origin, ToolCall
 
 _written = json.JSONEncoder(ensure_ascii=False).encode  # made once: json.dumps makes one for every value
-_read = json.JSONDecoder().decode
+_quoted = json.encoder.encode_basestring  # what `_written` gives for a text, several times as fast
+_scan = json.JSONDecoder().scan_once
+_FLAG = {True: "true", False: "false"}
 
 
 def line_of(example: Example) -> str:
-    """The line of an example, with its line end."""
-    return _written(example_dict(example)) + "\n"
+    """The line of an example, with its line end: `example_dict` as JSON."""
+    messages = ", ".join(
+        f'{{"role": {_quoted(m.role)}, "content": {_quoted(m.content)}, '
+        f'"train": {_FLAG[m.train]}{_calls(m, name=True)}}}'
+        for m in example.messages
+    )
+    meta = _written(dict(example.meta)) if example.meta else "{}"
+    tools = f', "tools": {_written([dict(tool) for tool in example.tools])}' if example.tools else ""
+    weight = f', "weight": {_written(example.weight)}' if example.weight != 1 else ""
+    return (
+        f'{{"id": {_quoted(example.id)}, "messages": [{messages}], "group": {_quoted(example.group)}, '
+        f'"origin": {_origin(example.origin)}, "meta": {meta}{tools}{weight}}}\n'
+    )
+
+
+def _origin(origin: Origin | None) -> str:
+    if origin is None:
+        return "null"
+    sheet = "null" if origin.sheet is None else _quoted(origin.sheet)
+    return f'{{"file": {_quoted(origin.file)}, "row": {origin.row}, "sheet": {sheet}}}'
+
+
+def _calls(message: Message, *, name: bool) -> str:
+    """The calls behind a comma, nothing where there are none."""
+    if not message.tool_calls:
+        return ""
+    calls = _written([call.as_dict() for call in message.tool_calls])
+    return f', "tool_calls": {calls}' if name else f", {calls}"
 
 
 def example_of(line: str) -> Example:
@@ -28,7 +56,24 @@ def example_of(line: str) -> Example:
     Raises:
         ValueError: It is not JSON, or not a stored example.
     """
-    return example_from(_read(line))
+    return example_from(json.loads(line))
+
+
+def own_example_of(line: str) -> Example:
+    """The example of a line that `line_of` has written; nothing is checked."""
+    stored = _scan(line, 0)[0]
+    messages = tuple(
+        Message(m["role"], m["content"], m["train"], _own_calls(m["tool_calls"]) if "tool_calls" in m else ())
+        for m in stored["messages"]
+    )
+    place = stored["origin"]
+    origin = None if place is None else Origin(place["file"], place["row"], place["sheet"])
+    tools, weight = tuple(stored.get("tools", ())), stored.get("weight", 1.0)
+    return Example(stored["id"], messages, stored["group"], origin, stored["meta"], tools, weight)
+
+
+def _own_calls(calls: list[dict[str, Any]]) -> tuple[ToolCall, ...]:
+    return tuple(ToolCall(call["name"], call["arguments"]) for call in calls)
 
 
 class Digest:
@@ -43,28 +88,23 @@ class Digest:
 
     def add(self, example: Example) -> None:
         """The next example of the part."""
-        turns = [[m.role, m.content, m.train, *_calls(m)] for m in example.messages]
-        said: list[Any] = [example.id, turns]
-        if example.tools:
-            said.append(list(example.tools))
-        if example.weight != 1:
-            said.append({"weight": example.weight})
-        self._hash.update(_written(said).encode() + b"\n")
+        turns = ", ".join(
+            f"[{_quoted(m.role)}, {_quoted(m.content)}, {_FLAG[m.train]}{_calls(m, name=False)}]"
+            for m in example.messages
+        )
+        tools = f", {_written(list(example.tools))}" if example.tools else ""
+        weight = f', {{"weight": {_written(example.weight)}}}' if example.weight != 1 else ""
+        self._hash.update(f"[{_quoted(example.id)}, [{turns}]{tools}{weight}]\n".encode())
 
     def hexdigest(self) -> str:
         """The hash so far, hex."""
         return self._hash.hexdigest()
 
 
-def _calls(message: Message) -> list[list[dict[str, Any]]]:
-    """The calls in a list of one, an empty list where there are none."""
-    return [[call.as_dict() for call in message.tool_calls]] if message.tool_calls else []
-
-
 def _message_dict(message: Message) -> dict[str, Any]:
     stored: dict[str, Any] = {"role": message.role, "content": message.content, "train": message.train}
-    for calls in _calls(message):
-        stored["tool_calls"] = calls
+    if message.tool_calls:
+        stored["tool_calls"] = [call.as_dict() for call in message.tool_calls]
     return stored
 
 

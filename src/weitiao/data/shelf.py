@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from typing import IO, overload
 
-from weitiao.data.lines import example_of, line_of
+from weitiao.data.lines import line_of, own_example_of
 from weitiao.types import Example
 
 IN_MEMORY = 20_000
@@ -91,7 +91,7 @@ class Shelf(Sequence[Example]):
         number = index + len(self) if index < 0 else index
         if not 0 <= number < len(self):
             raise IndexError(f"example {index} of {len(self)}")
-        return self._held[number] if self._held is not None else example_of(self._line(number))
+        return self._held[number] if self._held is not None else own_example_of(self._line(number))
 
     def __iter__(self) -> Iterator[Example]:
         return self.at(range(len(self)))
@@ -113,7 +113,7 @@ class Shelf(Sequence[Example]):
             yield from map(self._held.__getitem__, numbers)
             return
         for line in self._lines(numbers):
-            yield example_of(line)
+            yield own_example_of(line)
 
     def lines(self) -> Iterator[str]:
         """The stored form of every example; from the file as it is there."""

@@ -144,15 +144,6 @@ def plan_split(examples: Iterable[Example], config: SplitConfig, group_of: Group
     return plan
 
 
-def split_facts(config: SplitConfig, plan: Plan) -> dict[str, Any]:
-    """What the split step of the data card says: what was asked for, and what came of it."""
-    asked = {k: v for k, v in config.model_dump(mode="json", exclude_none=True).items() if v is not False}
-    if config.same:
-        asked = {"same": True}
-    warnings = {"warnings": list(plan.warnings)} if plan.warnings else {}
-    return {**asked, **plan.facts, **warnings}
-
-
 def uniform(seed: int, key: str) -> float:
     """A number in [0, 1) that depends on seed and key only."""
     return key_hash(seed, key) / 2**64
@@ -245,7 +236,7 @@ def _check_classes(keys: RowKeys, classes: Hashes) -> None:
 
 def _class_table(
     keys: RowKeys, parts: NDArray[np.int8], config: SplitConfig
-) -> tuple[dict[str, dict[str, int]], list[str]]:
+) -> tuple[dict[str, Any], list[str]]:
     """Rows of every class in every part, the most frequent class first, and the classes that a part lacks."""
     assert keys.labels is not None
     labels, codes = np.unique(keys.labels, return_inverse=True)

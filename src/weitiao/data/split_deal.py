@@ -120,7 +120,10 @@ def of_fold(
     parts = by_number(turned, dev, 0.0)
     rest = np.flatnonzero(fold_numbers != fold)
     num_lent = 0
-    if strata is not None and dev > 0:
-        parts[rest], num_lent = lend(parts[rest], turned[rest], strata[rest], spans(dev, 0.0))
+    if dev > 0:  # of few rows none may have fallen into the dev part
+        everything = np.zeros(len(rest), dtype=np.uint64)
+        for classes in ([] if strata is None else [strata[rest]]) + [everything]:
+            parts[rest], more = lend(parts[rest], turned[rest], classes, spans(dev, 0.0))
+            num_lent += more
     parts[fold_numbers == fold] = TEST
     return Dealt(parts, num_lent)

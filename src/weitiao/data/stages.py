@@ -7,7 +7,8 @@ small and large data, in memory that does not grow with the rows but for some 10
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -97,7 +98,8 @@ def prepare(
     del loaded  # what the stages behind replace is not kept
     parts, repairs = apply_fixes(parts, data.fix, shelve=room.shelving("fix"))
     steps += repairs
-    wanted = [make_step(section, recipe.seed, root=root, generator=generator) for section in data.steps]
+    make = partial(make_step, seed=recipe.seed, root=root, generator=generator, progress=progress)
+    wanted = [make(section) for section in data.steps]
     parts, lines = run_before_split(wanted, parts, shelve=room.shelving("steps"))
     steps += lines
     parts = _fitted(parts, fitter, data.truncate, steps, room)
@@ -273,7 +275,8 @@ def _at(examples: Sequence[Example], rows: Sequence[int]) -> Iterator[Example]:
 def _grouped(examples: Iterable[Example], mask: Callable[[str], str]) -> Iterator[Example]:
     """The examples with their final group keys."""
     for example in examples:
-        yield replace(example, group=group_key(example, mask))
+        e = example
+        yield Example(e.id, e.messages, group_key(e, mask), e.origin, e.meta, e.tools, e.weight)
 
 
 def _with_card(parts: Mapping[str, Iterable[Example]], known: Mapping[str, Any], room: _Room) -> Dataset:

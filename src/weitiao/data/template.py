@@ -141,6 +141,7 @@ def _compile_template(spec: str, name: str, columns: Sequence[str]) -> Callable[
     try:
         names = meta.find_undeclared_variables(ENVIRONMENT.parse(spec))
         template = ENVIRONMENT.from_string(spec)
+        template.globals = dict(template.globals)  # a chain of maps is looked through for every row
     except jinja2.TemplateError as error:
         line = getattr(error, "lineno", 1)
         raise FieldError(

@@ -106,8 +106,8 @@ def headline(rows: Sequence[FoldRow], folds: int) -> str:
         page.points(value, scale) for value in (row.mean, row.sd, after.value, after.low, after.high)
     )
     told = (
-        f"{row.pooled.title.title} is {mean} on average over {folds} folds (standard deviation {sd}), {pooled} over all "
-        f"{after.n:,} rows, each tested by the adapter that was trained without it (95% interval {low} to {high})."
+        f"{row.pooled.title.title} is {mean} on average over {folds} folds (standard deviation {sd}), {pooled} over "
+        f"all {after.n:,} rows, each tested by the adapter that was trained without it (95% interval {low} to {high})."
     )
     gain = row.pooled.difference
     if gain is None:

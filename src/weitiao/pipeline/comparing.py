@@ -25,10 +25,10 @@ from weitiao.pipeline.robustness import (
     check_room,
     contender,
     damaged_tests,
+    for_the_test,
     measure_robustness,
     open_shared,
     run_name,
-    test_only,
 )
 from weitiao.pipeline.running import resolve
 from weitiao.tuning.adapter import read_config
@@ -82,7 +82,7 @@ def compare_robustness(
     first = next(iter(opened.values()))
     plain = first.format.inner if isinstance(first.format, Absorbed) else first.format
     fitter = fitter_of(whole, first.base, plain)
-    dataset = prepare(test_only(whole), root=resolved.root, fitter=fitter)
+    dataset = prepare(for_the_test(whole), root=resolved.root, fitter=fitter)
     if not dataset.test:
         raise DataError("the recipe has no test part", remedy="raise data.split.test, or name data.test")
     examples = draw(dataset.test, config.limit, whole.seed)

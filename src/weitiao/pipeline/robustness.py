@@ -82,7 +82,7 @@ def damaged_tests(
     Raises:
         DataError: The prompts do not hold the column, or damaged samples are too long.
     """
-    kept, tests = test_only(recipe), []
+    kept, tests = for_the_test(recipe), []
     for cer in config.cer:
         if cer == 0:
             tests.append(DamagedTest(Rate(0.0, 0.0, 0), tuple(examples)))
@@ -97,7 +97,7 @@ def damaged_tests(
     return tests
 
 
-def test_only(recipe: Recipe) -> Recipe:
+def for_the_test(recipe: Recipe) -> Recipe:
     """The recipe without steps that only touch the training part: its test part is the same."""
     steps = tuple(
         step

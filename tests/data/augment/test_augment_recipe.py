@@ -64,6 +64,15 @@ def test_classes_are_filled_then_repeated(chat: Chat, tmp_path: Path) -> None:
     assert len(chat.bodies) == asked, "a second run asks nothing"
 
 
+def test_progress_is_told(chat: Chat, tmp_path: Path) -> None:
+    told: list[tuple[str, int]] = []
+    write_rows(tmp_path / "in.jsonl", questions(4))
+    data = {"train": [{"file": "in.jsonl"}], "response": "label", "steps": [step(chat, rounds=1)]}
+    recipe = Recipe.model_validate({"data": data})
+    prepare(recipe, root=tmp_path, progress=lambda what, count: told.append((what, count)))
+    assert [count for what, count in told if what == "requests"] == [1, 2, 3, 4]
+
+
 def test_columns_that_must_stay(chat: Chat, tmp_path: Path) -> None:
     dataset = make(tmp_path, step(chat, keep=["company"]))
     new = [e for e in dataset.train if "augment" in e.meta]

@@ -1,8 +1,8 @@
 """What is wrong with a data set: findings with rows, numbers, why they matter and a one-line fix.
 
-`check` runs all checks of `CHECKS` over a `Material`, which `material_of` makes of a recipe, `material_of_files` of bare
-files and `material_of_dataset` of a prepared data set. Each check is a function from the material to findings; a new
-one is a line in ``CHECKS``.
+`check` runs all checks of `CHECKS` over a `Material`, which `material_of` makes of a recipe, `material_of_files` of
+bare files and `material_of_dataset` of a prepared data set. Each check is a function from the material to findings;
+a new one is a line in ``CHECKS``.
 """
 
 from __future__ import annotations

@@ -26,6 +26,7 @@ MARKUP = re.compile(
 DOUBLED = re.compile(r"(?<=\w)  +(?=\w)")
 _YEARS = re.compile(r"((?:19|20)\d\d)年?\s*(?:[-~—–至到]|through|to)+\s*((?:19|20)\d\d)")
 _GROUNDED = 0.8
+_ABSENT_SHOWN = 20
 _KINDS = (("phone number", _PHONE), ("identity number", _IDENTITY), ("e-mail address", _EMAIL))
 
 
@@ -76,29 +77,34 @@ def _derived(number: str, given: set[str]) -> bool:
 
 def check_words(material: Material) -> Iterator[Finding]:
     """Entries of lists (keywords) that do not stand literally in the prompt."""
-    counted = missing = 0
+    absent: Counter[str] = Counter()
+    counted = whole = 0
     lengths: list[int] = []
     rows = []
-    for case in material.cases:
+    for case, core in zip(material.cases, material.cores, strict=True):
         said = case.example.reference or ""
         parts = [p.strip() for p in re.split(r"[,，、;；_]", said.rstrip("。. ")) if p.strip()]
         lengths += map(len, parts)
         prompt = fold(case.prompt)
-        absent = [p for p in parts if len(p) > 1 and fold(p) not in prompt]
+        missing = [p for p in parts if len(p) > 1 and fold(p) not in prompt]
         counted += len(parts)
-        missing += len(absent)
-        if absent:
+        absent.update(missing)
+        whole += said not in core
+        if missing:
             rows.append(case.where)
     if sum(n > 60 for n in lengths) > 0.03 * len(lengths) or material.labels is not None:
         return  # prose, or labels
-    if missing and missing <= 0.6 * counted:
+    if absent and absent.total() <= 0.6 * counted:
         yield found(
             "ungrounded_text",
             "note",
-            f"{missing:,} of {counted:,} entries of answers ({missing / counted:.0%}) do not stand in their prompt",
+            f"{absent.total():,} of {counted:,} entries of answers ({absent.total() / counted:.0%}) do not stand in "
+            f"their prompt; {many(whole, 'answer')} do not stand there as a whole",
             rows,
-            count=missing,
+            count=absent.total(),
             entries=counted,
+            answers=whole,
+            examples=[{"text": short(entry), "count": n} for entry, n in absent.most_common(_ABSENT_SHOWN)],
         )
 
 

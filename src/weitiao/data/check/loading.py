@@ -206,7 +206,8 @@ def _with_parts(cases: Sequence[Case], data: DataConfig, root: Path) -> list[Cas
         parts = split(with_groups(of_sources, mask), data.split)
     except DataError:
         return list(cases)  # too few rows to split: the run itself says so
-    place = {_place(e): name for name, examples in zip(PARTS, parts, strict=True) for e in examples}
+    named = reversed(list(zip(PARTS, parts, strict=True)))  # with split.same a row counts as one of train
+    place = {_place(e): name for name, examples in named for e in examples}
     return [
         Case(case.example, case.fields, place[_place(case.example)]) if case.part == "sources" else case
         for case in cases

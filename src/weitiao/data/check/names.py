@@ -21,7 +21,8 @@ _COMPANY = re.compile(
 _LATIN = re.compile(r"(?<![A-Za-z0-9@._-])[A-Za-z][A-Za-z&.'-]*[A-Za-z](?![A-Za-z0-9@])")
 _NAME_EN = re.compile(r"(?<=[a-z,;:] )[A-Z][\w'&.-]*\w(?: [A-Z][\w'&.-]*\w)*")
 _DATE = re.compile(
-    r"(?<!\d)(?:(\d{4})\s*[年./-]\s*)?(\d{1,2})\s*[月./-]\s*(\d{1,2})\s*日?(?![\d.])|(?<!\d)(\d{4})\s*年\s*(\d{1,2})\s*月"
+    r"(?<!\d)(\d{4})\s*(?:年|[-/.])\s*(\d{1,2})\s*(?:月|[-/.])\s*(\d{1,2})(?!\d)"
+    r"|(?<!\d)(\d{4})\s*年\s*(\d{1,2})\s*月|(?<!\d)(\d{1,2})\s*月\s*(\d{1,2})\s*日"
 )
 
 
@@ -104,7 +105,7 @@ def _dates(text: str) -> list[tuple[str, tuple[int, ...]]]:
     found_dates = []
     for hit in _DATE.finditer(plain):
         parts = tuple(int(part) for part in hit.groups() if part is not None)
-        month, day = (parts[1], 1) if hit[4] else parts[-2:]
+        month, day = (parts[1], 1) if hit[4] is not None else parts[-2:]
         if 1 <= month <= 12 and 1 <= day <= 31:
             found_dates.append((hit[0], parts))
     return found_dates

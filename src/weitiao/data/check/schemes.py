@@ -17,7 +17,7 @@ _LABEL_LENGTH = 20
 _MIN_QUESTION = 6  # characters, median
 _MIN_SHARED = 30  # questions that both label
 _MOST_OFF = 0.05  # more than that, and the schemes are not about the same thing
-_EXPLAINED = 0.8  # share of the guesses at a label that the other one makes right
+_EXPLAINED = 0.7  # share of the guesses at a label that the other one makes right
 _MAX_COLUMNS = 8
 _ROWS_LOOKED_AT = 5000
 
@@ -127,6 +127,9 @@ def _scheme(file: str, rows: Rows, question: str, column: str) -> Scheme:
 def _disagreements(one: Scheme, other: Scheme) -> Iterator[Finding]:
     shared = [(q, *one.labels[q], *other.labels[q]) for q in one.labels if q in other.labels]
     counts = Counter((left, right) for _, left, _, right, _ in shared)
+    fewest = min(len({left for left, _ in counts}), len({right for _, right in counts}))
+    if fewest < (3 if one.file == other.file else 2):  # two flags of a row agree by chance
+        return
     if len(shared) < _MIN_SHARED or _is_one_scheme(counts) or not _explains(counts):
         return
     usual = usual_pairs(counts)

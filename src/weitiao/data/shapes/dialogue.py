@@ -86,12 +86,14 @@ def samples_of(dialogue: Dialogue, dialogues: Dialogues) -> Samples:
     unused = len(messages) - 1 - replies[-1]
     if dialogues == "whole":
         kept = set(replies)
-        whole = tuple(replace(m, train=k in kept) for k, m in enumerate(messages[: replies[-1] + 1]))
+        whole = tuple(_learnt(m, k in kept) for k, m in enumerate(messages[: replies[-1] + 1]))
         return Samples((whole,), (0,), unused)
-    rounds = tuple(
-        tuple(replace(m, train=k == end) for k, m in enumerate(messages[: end + 1])) for end in replies
-    )
+    rounds = tuple(tuple(_learnt(m, k == end) for k, m in enumerate(messages[: end + 1])) for end in replies)
     return Samples(rounds, tuple(range(1, len(replies) + 1)), unused)
+
+
+def _learnt(message: Message, train: bool) -> Message:
+    return message if message.train == train else replace(message, train=train)
 
 
 def question_of(dialogue: Dialogue) -> tuple[Message, ...]:

@@ -44,7 +44,12 @@ __all__ = [
 
 
 def make_step(
-    config: StepConfig, seed: int = 0, *, root: Path | None = None, generator: Generator | None = None
+    config: StepConfig,
+    seed: int = 0,
+    *,
+    root: Path | None = None,
+    generator: Generator | None = None,
+    progress: Callable[[str, int], None] | None = None,
 ) -> Step:
     """The step of a section of the recipe.
 
@@ -53,6 +58,7 @@ def make_step(
         seed: Of the recipe, for steps that have none of their own.
         root: Folder that relative paths of the section start at; default: the working directory.
         generator: Who writes for `augment` where the section names no endpoint.
+        progress: Told what is done and how often it was, by steps that take long for each example.
 
     Raises:
         ConfigError: `augment` without anybody who writes.
@@ -73,7 +79,7 @@ def make_step(
         case AugmentConfig():
             from weitiao.data.augment.step import augment_step  # it takes `Account` from this package
 
-            return augment_step(config, root=root, generator=generator)
+            return augment_step(config, root=root, generator=generator, progress=progress)
 
 
 def apply_step(
