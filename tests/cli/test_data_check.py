@@ -44,11 +44,31 @@ def test_recipe(command, rows: Path, tmp_path: Path) -> None:
     assert "40 rows, 40 samples" in done.stdout
 
 
+def test_after_the_repairs(command, rows: Path, tmp_path: Path) -> None:
+    """The rows have a contradiction, what the repairs leave of them has none: by ``--after``, and as a data set."""
+    recipe = tmp_path / "r.yaml"
+    recipe.write_text(
+        f"data:\n  sources: [{{file: {rows.name}}}]\n  prompt: q\n  response: a\n"
+        "  fix: {contradictions: majority}\n",
+        encoding="utf-8",
+    )
+    assert "contradiction: 1 prompt" in command("data", "check", recipe).stdout
+    after = command("data", "check", recipe, "--after", "--strict")
+    assert after.exit_code == 0, after.stdout
+    assert "40 rows, 40 samples" in after.stdout
+    assert command("data", "prepare", recipe, "--out", tmp_path / "set").exit_code == 0
+    folder = command("data", "check", tmp_path / "set", "--strict")
+    assert folder.exit_code == 0, folder.stdout
+    assert "40 rows, 40 samples" in folder.stdout
+    assert "checked alone" in command("data", "check", tmp_path / "set", "--prompt", "q").stderr
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [
         (("--set", "seed=1"), "need a recipe"),
         (("--tokens",), "need a recipe"),
+        (("--after",), "need a recipe"),
         (("--vocabulary", "x"), "SLOT=FILE"),
         (("--vocabulary", "x=none.txt"), "cannot be read"),
         (("--entities", "none.txt"), "cannot be read"),

@@ -11,7 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from weitiao.config import DataConfig, Source
+from weitiao.config import DataConfig, Recipe, Source
+from weitiao.data import prepare
+from weitiao.data.check import check, material_of
 from weitiao.data.header import Merge, find_header, joined_names, letters
 from weitiao.data.problems import Problems
 from weitiao.data.read import Reading, read
@@ -269,6 +271,30 @@ def test_all_sheets_need_the_same_columns(tmp_path: Path) -> None:
         {"问": "q1", "答": "a1"},
         {"答": "a2", "问": "q2"},
     ]
+
+
+def test_a_recipe_over_all_of_it(tmp_path: Path) -> None:
+    """Two workbooks with merged headers, all sheets, and nested JSON; the card lists each with its notes."""
+    for name in ("a.xlsx", "b.xlsx"):
+        body = [[f"{name}{value}" for value in row] for row in GROUPS[2:]]
+        sheet(tmp_path / name, [*GROUPS[:2], *body], GROUP_MERGES)
+    write(tmp_path / "s.json", json.dumps(SQUAD))
+    squad = {"prompt": "{{ parent.title }} {{ context }}", "response": "qas[0].q"}
+    data = DataConfig(
+        sources=(
+            Source(file="*.xlsx", sheet="*", prompt="{{ row['公司'] }}", response="财务/收入"),
+            Source(file="s.json", path="data[*].paragraphs[*]", **squad),
+        )
+    )
+    dataset = prepare(Recipe(data=data), root=tmp_path)
+    listed = [(entry["file"], entry["sheet"], entry["rows"]) for entry in dataset.card["sources"]]
+    assert listed == [("a.xlsx", "表", 2), ("b.xlsx", "表", 2), ("s.json", None, 2)]
+    assert "rows 1 to 2" in dataset.card["sources"][0]["notes"][0]
+    assert dataset.card["sources"][2]["path"] == "data[*].paragraphs[*]"
+    replies = {e.reference for part in (dataset.train, dataset.dev, dataset.test) for e in part}
+    assert replies == {"a.xlsx3", "a.xlsx5", "b.xlsx3", "b.xlsx5", "q1", "q3"}
+    (finding,) = (f for f in check(material_of(data, root=tmp_path)) if f.code == "reading")
+    assert finding.count == 2
 
 
 # --- nested JSON ---------------------------------------------------------------------------------------

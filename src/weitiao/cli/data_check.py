@@ -176,7 +176,7 @@ def _only_with_recipe(sets: Sequence[str] | None, tokens: bool, after: bool) -> 
     given = [name for name, on in (("--set", sets), ("--tokens", tokens), ("--after", after)) if on]
     if given:
         raise ConfigError(
-            f"{' and '.join(given)} need a recipe, there is none", remedy="name a recipe (.yaml)"
+            f"{', '.join(given)}: options that need a recipe, none is named", remedy="name a recipe (.yaml)"
         )
 
 

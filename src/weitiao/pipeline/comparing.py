@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -183,10 +184,12 @@ def _write(out: Path, report: dict[str, Any], rows: list[dict[str, Any]], last: 
 
 
 def _shown(rows: Sequence[dict[str, Any]], last: float) -> list[dict[str, Any]]:
-    """Some prompts of the last rate that not every model answers rightly."""
+    """Some prompts of the last rate that not every model answers rightly, without the lines that all begin with."""
     written = {row["id"]: row["prompt"] for row in rows if row["cer"] == rows[0]["cer"]}
+    common = os.path.commonprefix([row["prompt"] for row in rows])
+    begin = common.rfind("\n") + 1
     return [
-        {**row, "clean": written[row["id"]], "heard": row["prompt"]}
+        {**row, "clean": written[row["id"]][begin:], "heard": row["prompt"][begin:]}
         for row in rows
         if row["cer"] == last
         and any(said.strip() != row["reference"].strip() for said in row["answers"].values())

@@ -77,6 +77,7 @@ CHECKS: dict[str, Check] = {
     "empty fields": targets.check_empty,
     "fields": fields.check_mismatch,
     "prompt texts": fields.check_variants,
+    "reading": fields.check_reading,
     "row shapes": fields.check_shapes,
     "JSON": structure.check_json,
     "slot types": structure.check_slots,

@@ -116,6 +116,10 @@ CATALOGUE: dict[str, Entry] = {
         "Rows do not have the same columns.",
         "fill the missing columns, or keep two files with a mapping each",
     ),
+    "reading": Entry(
+        "A sheet that is left out, a hidden row or a merged cell may not be what you think it is.",
+        "set sheet, header, merged or delimiter of the source if it is not as you mean it",
+    ),
     "json_in_string": Entry(
         "The column holds JSON as text inside JSON: quotes are escaped twice, and tools see a string.",
         "set data.shape if it is a dialogue, or parse the column once and store objects",

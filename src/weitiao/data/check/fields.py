@@ -135,3 +135,17 @@ def check_shapes(material: Material) -> Iterator[Finding]:
                 other,
                 shapes={", ".join(columns): n for columns, n in counts.most_common(10)},
             )
+
+
+def check_reading(material: Material) -> Iterator[Finding]:
+    """How files were read, where a user may not expect it: sheets left out, hidden rows, merged cells."""
+    if material.notes:
+        yield found(
+            "reading",
+            "note",
+            f"{many(len(material.notes), 'thing')} to know about how the files were read: "
+            + "; ".join(f"{file}: {note}" for file, note in material.notes[:3]),
+            (),
+            count=len(material.notes),
+            examples=[{"text": f"{file}: {note}"} for file, note in material.notes],
+        )

@@ -44,6 +44,7 @@ def material_of(
     """
     loaded: list[Loaded] = []
     errors: list[DataError] = []
+    notes: list[tuple[str, str]] = []
     data = expand_data(data, root)
     named = [(part, source) for part in ("sources", *PARTS) for source in getattr(data, part)]
     for part, source in [*named, *((name, Source(file=name)) for name in extra)]:
@@ -51,12 +52,12 @@ def material_of(
             entry = _entry(source, data, root)
             if entry is not None:
                 source = source.model_copy(update={"file": entry.file})
-            loaded.append((source, _records(source, root), entry, part))
+            loaded.append((source, _records(source, root, notes), entry, part))
         except DataError as error:
             errors.append(error)
     if errors:
         raise combined(errors)
-    return _assemble(loaded, data, root, _with_names(options or Options(), data, root))
+    return _assemble(loaded, data, root, _with_names(options or Options(), data, root), notes)
 
 
 def _with_names(options: Options, data: DataConfig, root: Path) -> Options:
@@ -125,11 +126,14 @@ def material_of_dataset(dataset: Dataset, *, options: Options | None = None) -> 
     return Material(tuple(records), tuple(cases), (), options or Options())
 
 
-def _records(source: Source, root: Path) -> list[Record]:
+def _records(source: Source, root: Path, notes: list[tuple[str, str]]) -> list[Record]:
     path = root / Path(source.file).expanduser()
     if path.suffix.lower() in TAG_FORMATS:
         return list(read_tags(path, source.file))
-    return list(read(source, root=root))
+    reading = read(source, root=root)
+    records = list(reading)
+    notes += [(reading.label, note) for note in reading.notes]
+    return records
 
 
 def _entry(source: Source, data: DataConfig, root: Path) -> Entry | None:
@@ -139,7 +143,9 @@ def _entry(source: Source, data: DataConfig, root: Path) -> Entry | None:
     return neighbouring_entry(source.file, root) if found_out else None
 
 
-def _assemble(loaded: Sequence[Loaded], data: DataConfig, root: Path, options: Options) -> Material:
+def _assemble(
+    loaded: Sequence[Loaded], data: DataConfig, root: Path, options: Options, notes: Sequence[tuple[str, str]]
+) -> Material:
     cases: list[Case] = []
     wholes: list[Whole] = []
     unreadable: list[tuple[str, str]] = []
@@ -153,6 +159,7 @@ def _assemble(loaded: Sequence[Loaded], data: DataConfig, root: Path, options: O
         tuple(wholes),
         options,
         tuple(unreadable),
+        tuple(notes),
     )
 
 

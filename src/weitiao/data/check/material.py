@@ -108,6 +108,7 @@ class Material:
         wholes: Dialogues of rows that hold several turns.
         options: What else may be used.
         unreadable: Rows that could not be made into samples, with the reason.
+        notes: What a user may not expect of how files were read: file, and a sentence.
     """
 
     records: tuple[tuple[Record, str], ...]
@@ -115,6 +116,7 @@ class Material:
     wholes: tuple[Whole, ...] = ()
     options: Options = field(default_factory=Options)
     unreadable: tuple[tuple[str, str], ...] = ()
+    notes: tuple[tuple[str, str], ...] = ()
 
     @cached_property
     def common(self) -> frozenset[str]:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-_LEAST = 0.25  # cosine below which two texts have nothing in common but phrases
+_LEAST = 0.15  # cosine below which two texts have nothing in common but phrases
 
 
 class Neighbour(NamedTuple):

@@ -48,10 +48,8 @@ def data_map(found: Suspects) -> Markup | None:
         for s in reversed(found.found)
     ]
     parts += [
-        _axis(WIDTH - RIGHT, height - 4, "variability of that probability", "end"),
-        _axis(
-            LEFT + 6, TOP + 4, "confidence: probability of the given answer, mean over the passes", "start"
-        ),
+        _axis(WIDTH - RIGHT, height - 4, "variability", "end"),
+        _axis(4, TOP - 5, "confidence", "start"),
     ]
     return _svg(parts, height, "confidence over variability of all training rows")
 
