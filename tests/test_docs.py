@@ -36,6 +36,7 @@ PAIRS = {
     "README.md": "README.zh.md",
     "docs/index.md": "docs/index.zh.md",
     "docs/from-chatglm-scripts.md": "docs/from-chatglm-scripts.zh.md",
+    "docs/sources.md": "docs/sources.zh.md",
     "docs/data-shapes.md": "docs/data-shapes.zh.md",
     "docs/data-making.md": "docs/data-making.zh.md",
     "docs/data-check.md": "docs/data-check.zh.md",

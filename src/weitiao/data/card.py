@@ -21,6 +21,7 @@ __all__ = [
     "conflict_lines",
     "findings",
     "fit_step",
+    "licences",
     "reasons",
     "said",
     "source_entry",
@@ -48,6 +49,8 @@ def source_entry(reading: Reading, part: str, shape: str) -> dict[str, Any]:
         entry["shape"] = shape
     if reading.source.licence is not None:
         entry["licence"] = reading.source.licence
+    if reading.notes:
+        entry["notes"] = list(reading.notes)
     if reading.items is not None:
         entry["items"] = reading.items
     if reading.source.path is not None:
@@ -59,6 +62,18 @@ def source_entry(reading: Reading, part: str, shape: str) -> dict[str, Any]:
     if reading.source.patterns is not None:
         entry["seed"] = reading.source.seed or 0
     return entry
+
+
+def licences(sources: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Files by what their sources say about the licence, and those that say nothing."""
+    stated: dict[str, list[str]] = {}
+    for source in sources:
+        if source.get("licence"):
+            stated.setdefault(source["licence"], []).append(source["file"])
+    return {
+        "stated": {licence: list(dict.fromkeys(files)) for licence, files in stated.items()},
+        "not_stated": list(dict.fromkeys(s["file"] for s in sources if not s.get("licence"))),
+    }
 
 
 def step(name: str, num_in: int, num_out: int, drops: Iterable[Drop] = (), **more: Any) -> dict[str, Any]:

@@ -25,10 +25,26 @@ _KNOWN = {
     "lengths",
     "warnings",
     "sha256",
+    "licences",
+    "lineage",
+    "checks",
+    "templates",
 }
-_STEP_KEYS = {"name", "in", "out", "dropped", "part", "examples"}
+_STEP_KEYS = {"name", "in", "out", "dropped", "part", "examples", "classes"}
+_SEVERITIES = ("serious", "warning", "note")
 _SOURCE_KEYS = ("file", "sheet", "part", "rows", "shape", "encoding", "licence", "sha256")
 _HAN_FROM, _HAN_TO = "\u3400", "\u9fff"
+
+
+@dataclass(frozen=True)
+class ClassView:
+    """Rows of a class before and after a step; the shares are of the largest number of all classes."""
+
+    label: str
+    before: int
+    after: int
+    share_before: float
+    share_after: float
 
 
 @dataclass(frozen=True)
@@ -44,6 +60,7 @@ class StepView:
         dropped: Reasons with counts and examples.
         changes: Texts before and after.
         findings: Other lists of examples, by name: reasons with counts, or rows.
+        classes: Rows of each class before and after, with their shares of the largest number.
     """
 
     name: str
@@ -54,6 +71,7 @@ class StepView:
     dropped: tuple[Mapping[str, Any], ...]
     changes: tuple[Mapping[str, Any], ...]
     findings: tuple[tuple[str, tuple[Mapping[str, Any], ...]], ...]
+    classes: tuple[ClassView, ...] = ()
 
 
 def card_page(card: Mapping[str, Any], *, title: str = "Data card") -> str:
@@ -86,7 +104,12 @@ def card_page(card: Mapping[str, Any], *, title: str = "Data card") -> str:
         parts=parts,
         total=sum(part["examples"] for part in parts.values()),
         sources=[source_view(source) for source in sources],
-        no_licence=[str(s.get("file") or s.get("patterns")) for s in sources if not s.get("licence")],
+        no_licence=list(
+            dict.fromkeys(str(s.get("file") or s.get("patterns")) for s in sources if not s.get("licence"))
+        ),
+        templates=list(card.get("templates") or ()),
+        lineage=lineage_view(card.get("lineage")),
+        checks=checks_view(card.get("checks")),
         steps=[step_view(step) for step in card.get("steps") or ()],
         seeds=seeds_of(card),
         labels=shares(card.get("labels")),
@@ -138,7 +161,52 @@ def step_view(step: Mapping[str, Any]) -> StepView:
         tuple({"reason": "", "count": 0, "examples": [], **drop} for drop in step.get("dropped") or ()),
         changes,
         tuple(findings),
+        class_views(step.get("classes")),
     )
+
+
+def class_views(classes: Any) -> tuple[ClassView, ...]:
+    """``{label: [before, after]}`` as bars, the largest class before the step first; anything else as none."""
+    if not isinstance(classes, Mapping):
+        return ()
+    rows = [
+        (str(label), *pair)
+        for label, pair in classes.items()
+        if isinstance(pair, Sequence) and len(pair) == 2 and all(isinstance(n, int) for n in pair)
+    ]
+    most = max((max(before, after) for _, before, after in rows), default=0) or 1
+    rows.sort(key=lambda row: -row[1])
+    return tuple(
+        ClassView(label, before, after, before / most, after / most) for label, before, after in rows
+    )
+
+
+def lineage_view(lineage: Any) -> dict[str, Any] | None:
+    """The program, the recipe's section, and the parents with what is known of each; None where there is none."""
+    if not isinstance(lineage, Mapping):
+        return None
+    known = ("weitiao", "seed", "data", "parents")
+    return {
+        "weitiao": str(lineage.get("weitiao", "unknown")),
+        "seed": lineage.get("seed"),
+        "data": pairs(lineage.get("data") or {}),
+        "parents": [
+            (str(p.get("file", "")), pairs({k: v for k, v in p.items() if k != "file"}))
+            for p in lineage.get("parents") or ()
+        ],
+        "more": pairs({k: v for k, v in lineage.items() if k not in known}),
+    }
+
+
+def checks_view(checks: Any) -> dict[str, Any] | None:
+    """Counts by severity and the findings; None where nothing is said about checks."""
+    if not isinstance(checks, Mapping):
+        return None
+    return {
+        "counts": [(name, int(checks[name])) for name in _SEVERITIES if name in checks],
+        "findings": list(checks.get("findings") or ()),
+        "skipped": checks.get("skipped"),
+    }
 
 
 def _is_rows(value: Any) -> bool:

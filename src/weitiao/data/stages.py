@@ -190,6 +190,7 @@ def _known(loaded: Sequence[Sourced], recipe: Recipe, data: DataConfig, root: Pa
         "sources": sources,
         **({"templates": templates} if templates else {}),
         "columns": {item.reading.label: list(item.reading.columns) for item in loaded},
+        "licences": cards.licences(sources),
         "lineage": lineage_of(data, recipe.seed, files),
     }
 
@@ -299,7 +300,6 @@ def _with_card(parts: Mapping[str, Iterable[Example]], known: Mapping[str, Any],
     }
     card["warnings"] = [*known["warnings"], *cards.warnings_of(card)]
     card["sha256"] = digest.hexdigest()
-    if "lineage" in known:
-        card["lineage"] = known["lineage"]
+    card |= {key: known[key] for key in ("licences", "lineage") if key in known}
     train, dev, test = (shelf if shelf.is_on_disk else tuple(shelf) for shelf in shelves.values())
     return Dataset(train, dev, test, card)

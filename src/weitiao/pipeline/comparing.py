@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -186,10 +186,14 @@ def _write(out: Path, report: dict[str, Any], rows: list[dict[str, Any]], last: 
 def _shown(rows: Sequence[dict[str, Any]], last: float) -> list[dict[str, Any]]:
     """Some prompts of the last rate that not every model answers rightly, without the lines that all begin with."""
     written = {row["id"]: row["prompt"] for row in rows if row["cer"] == rows[0]["cer"]}
-    common = os.path.commonprefix([row["prompt"] for row in rows])
-    begin = common.rfind("\n") + 1
+    lines = [row["prompt"].split("\n") for row in rows]
+    same = sum(1 for _ in takewhile(lambda found: len(set(found)) == 1, zip(*lines, strict=False)))
+
+    def own(prompt: str) -> str:
+        return "\n".join(prompt.split("\n")[same:]) or prompt
+
     return [
-        {**row, "clean": written[row["id"]][begin:], "heard": row["prompt"][begin:]}
+        {**row, "clean": own(written[row["id"]]), "heard": own(row["prompt"])}
         for row in rows
         if row["cer"] == last
         and any(said.strip() != row["reference"].strip() for said in row["answers"].values())

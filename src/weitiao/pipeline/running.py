@@ -315,13 +315,7 @@ class _Run:
         tensors = tuned.export()
         with writing(self.out / "adapter"):
             save_adapter(self.out / "adapter", tensors, self._adapter_config(tuned, measured["metrics"]))
-        found = suspects_of(
-            opened.dataset.train,
-            fitted.losses,
-            seed=recipe.seed,
-            batch_size=recipe.train.batch_size,
-            limit=_SUSPECTS,
-        )
+        found = suspects_of(opened.dataset.train, fitted.losses, recipe, limit=_SUSPECTS)
         report = {
             "name": recipe.name,
             **measured,

@@ -11,6 +11,7 @@ from typing import Any
 
 from safetensors import SafetensorError
 
+from weitiao.config import Recipe
 from weitiao.data import load as load_dataset
 from weitiao.errors import DataError
 from weitiao.evaluate.suspects import By, Suspects, find_suspects
@@ -62,18 +63,14 @@ def suspects(run: str | Path, *, limit: int = 50, by: By = "suspicion") -> Suspe
             "dataset/train.jsonl",
             remedy="the folder was changed after the run: run it again",
         )
-    recipe = load_recipe(folder / "recipe.yaml").value
-    return suspects_of(
-        examples, losses, seed=recipe.seed, batch_size=recipe.train.batch_size, limit=limit, by=by
-    )
+    return suspects_of(examples, losses, load_recipe(folder / "recipe.yaml").value, limit=limit, by=by)
 
 
 def suspects_of(
     examples: Sequence[Example],
     losses: SampleLosses,
+    recipe: Recipe,
     *,
-    seed: int,
-    batch_size: int,
     limit: int,
     by: By = "suspicion",
 ) -> Suspects:
@@ -82,13 +79,12 @@ def suspects_of(
     Args:
         examples: [N] training part.
         losses: Of these samples.
-        seed: Of the run: it decides the order of the samples.
-        batch_size: Samples of an optimizer step.
+        recipe: Of the run: it decides the order of the samples and how many make a step.
         limit: At most so many.
         by: Order.
     """
     mean = losses.mean.numpy()
-    sampler = EpochSampler(len(examples), seed)
+    sampler = EpochSampler(len(examples), recipe.seed)
     orders = []
     for visit in range(len(mean)):
         sampler.set_epoch(visit)
@@ -100,7 +96,7 @@ def suspects_of(
         by=by,
         targets=losses.targets.numpy(),
         orders=orders,
-        batch_size=batch_size,
+        batch_size=recipe.train.batch_size,
     )
 
 
