@@ -17,7 +17,7 @@ def test_run(api, command, recipe: Path, result) -> None:
     name, args, kwargs = api.calls[0]
     kwargs.pop("console")
     assert (name, args) == ("run", (recipe,))
-    assert kwargs == {"out": Path("o"), "sets": ("a=1", "b=2"), "resume": True}
+    assert kwargs == {"out": Path("o"), "sets": ("a=1", "b=2"), "resume": True, "folds": None}
     exact = next(line for line in done.stdout.splitlines() if "exact" in line)
     for part in ("0.100 [0.050, 0.150]", "0.700 [0.650, 0.750]", "+0.600 [+0.550, +0.650]"):
         assert part in exact
@@ -25,6 +25,21 @@ def test_run(api, command, recipe: Path, result) -> None:
     assert "90 samples" in done.stdout
     assert "note: 3 of 90 prompts [b] were in the training part\n" in done.stdout
     assert str(result.out / "report.html") in done.stdout
+
+
+def test_run_over_folds(api, command, recipe: Path, result) -> None:
+    spread = {"exact": {"values": [0.5, None, 0.7], "mean": 0.6, "sd": 0.1414}}
+    result.report |= {"folds": [{"fold": n} for n in (1, 2, 3)], "spread": {"after": spread}}
+    api.answers["run"] = result
+    done = command("run", recipe, "--out", "o", "--folds", "3")
+    assert done.exit_code == 0, done.stderr
+    assert api.calls[0][2]["folds"] == 3
+    row = done.stdout.partition("after tuning, by fold")[2]
+    assert [word for word in row.split() if word[0].isdigit() or word == "-"][3:] == [
+        *("0.500", "-", "0.700", "0.600", "0.141")
+    ]
+    assert "adapter  " not in done.stdout
+    assert command("run", recipe, "--out", "o", "--folds", "1").exit_code == 2
 
 
 def test_run_without_a_test_part(api, command, recipe: Path, result) -> None:

@@ -279,7 +279,7 @@ def test_a_recipe_over_all_of_it(tmp_path: Path) -> None:
         body = [[f"{name}{value}" for value in row] for row in GROUPS[2:]]
         sheet(tmp_path / name, [*GROUPS[:2], *body], GROUP_MERGES)
     write(tmp_path / "s.json", json.dumps(SQUAD))
-    squad = {"prompt": "{{ parent.title }} {{ context }}", "response": "qas[0].q"}
+    squad: dict[str, Any] = {"prompt": "{{ parent.title }} {{ context }}", "response": "qas[0].q"}
     data = DataConfig(
         sources=(
             Source(file="*.xlsx", sheet="*", prompt="{{ row['公司'] }}", response="财务/收入"),
@@ -389,6 +389,7 @@ def test_a_path_finds_what_indexing_finds(tree: Any) -> None:
 
     for path, leaf in leaves({"root": tree}, ()):
         steps = parse_path(".".join(path))
+        assert steps is not None
         assert steps == path
         assert value_at({"root": tree}, steps) == leaf
 

@@ -119,3 +119,18 @@ def test_damaged_losses_are_named(copy: Path) -> None:
     (copy / "losses.safetensors").write_bytes(b"nothing")
     with pytest.raises(DataError, match=r"losses\.safetensors cannot be read"):
         suspects(copy)
+
+
+def test_folds_together_list_every_row(tmp_path: Path, base_folder: Path, rows: Rows) -> None:
+    train = {"max_steps": None, "epochs": 2, "early_stopping": None}
+    recipe = write_recipe(tmp_path, base_folder, rows, train=train)
+    weitiao.run(recipe, out=tmp_path / "run", folds=2)
+    found = suspects(tmp_path / "run", limit=10**6)
+    parts = [load(tmp_path / "run" / f"fold-{n}" / "dataset").train for n in (1, 2)]
+    assert {s.row.id for s in found.found} == {example.id for part in parts for example in part}
+    alone = [suspects(tmp_path / "run" / f"fold-{n}", limit=10**6).found for n in (1, 2)]
+    once = {s.row.id: s for part in alone for s in part}
+    both = {s.row.id for s in alone[0]} & {s.row.id for s in alone[1]}
+    for suspect in found.found:
+        if suspect.row.id not in both:
+            assert suspect.losses == pytest.approx(once[suspect.row.id].losses)

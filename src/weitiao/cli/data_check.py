@@ -72,7 +72,6 @@ def check(
     from weitiao.data.check.writing import report_of, write
     from weitiao.data.mask import Vocabulary
 
-    here = Path()
     options = Options(
         entities=None if entities is None else Vocabulary(_terms(entities, "--entities")),
         vocabularies=_vocabularies(vocabulary or ()),
@@ -81,17 +80,9 @@ def check(
     if Path(files[0]).suffix.lower() in _RECIPES:
         _only_with_files(files, prompt, response)
         material = _of_recipe(Path(files[0]), sets or (), against or (), options, tokens=tokens, after=after)
-    elif Path(files[0]).is_dir():
-        _only_with_files(files, prompt, response, what="a prepared data set")
-        _only_with_recipe(sets, tokens, after)
-        material = _of_folder(Path(files[0]), options)
     else:
         _only_with_recipe(sets, tokens, after)
-        from weitiao.data.check import material_of_files
-
-        material = material_of_files(
-            files, root=here, prompt=prompt, response=response, against=against or (), options=options
-        )
+        material = _of_files(files, prompt, response, against or (), options)
     findings = _run(context, material)
     report = report_of(material, findings)
     _show(report["rows"], report["samples"], findings)
@@ -126,11 +117,24 @@ def _of_recipe(
     return material_of(resolved.value.data, root=resolved.root, options=options, extra=extra)
 
 
-def _of_folder(folder: Path, options: Options) -> Material:
-    from weitiao.data import load
-    from weitiao.data.check import material_of_dataset
+def _of_files(
+    files: Sequence[str],
+    prompt: str | None,
+    response: str | None,
+    against: Sequence[str],
+    options: Options,
+) -> Material:
+    """Bare files, or the folder of a prepared data set."""
+    from weitiao.data.check import material_of_dataset, material_of_files
 
-    return material_of_dataset(load(folder), options=options)
+    if not Path(files[0]).is_dir():
+        return material_of_files(
+            files, root=Path(), prompt=prompt, response=response, against=against, options=options
+        )
+    from weitiao.data import load
+
+    _only_with_files(files, prompt, response, what="a prepared data set")
+    return material_of_dataset(load(Path(files[0])), options=options)
 
 
 def _vocabularies(given: Sequence[str]) -> dict[str, frozenset[str]]:

@@ -18,39 +18,24 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
-from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from weitiao.config import SplitConfig
-from weitiao.data import split_deal as deal
-from weitiao.data.split_keys import (
-    Components,
-    GroupOf,
-    Hashes,
-    RowKeys,
-    collect,
-    components,
-    group_hashes,
-    key_hash,
-    strata,
-)
-from weitiao.data.split_time import find_cuts
-from weitiao.errors import DataError
 from weitiao.types import Example
+
+if TYPE_CHECKING:  # loaded when a split is made: `weitiao --help` needs no numpy
+    import numpy as np
+    from numpy.typing import NDArray
 
 PARTS = ("train", "dev", "test")
 Parts = tuple[tuple[Example, ...], tuple[Example, ...], tuple[Example, ...]]
+GroupOf = Callable[[Example], str]
 SAME_WARNING = (
     "train, dev and test are the same rows (data.split.same): every score is a training score and says nothing about "
     "rows that the model has not seen"
 )
 _KEY_LENGTH = 64  # longer keys are shortened and hashed: a prompt need not be stored twice
-_SEEDS_TRIED = 50
-_ROWS_TRIED = 20_000  # with more rows a part is empty for other reasons than the seed
-_CLASSES_SHOWN = 50
 
 
 @dataclass(frozen=True)
@@ -107,6 +92,8 @@ def split(examples: Sequence[Example], config: SplitConfig, group_of: GroupOf = 
 
 def rows_of(plan: Plan, config: SplitConfig) -> tuple[NDArray[np.int64], ...]:
     """Numbers of the rows of train, dev and test."""
+    import numpy as np
+
     everything = np.arange(len(plan.parts))
     return tuple(everything if config.same else everything[plan.parts == part] for part in range(len(PARTS)))
 
@@ -130,18 +117,9 @@ def plan_split(examples: Iterable[Example], config: SplitConfig, group_of: Group
     Raises:
         DataError: A part that was asked for is empty, or a time cannot be read.
     """
-    if config.same:
-        count = sum(1 for _ in examples)
-        return Plan(np.zeros(count, dtype=np.int8), {}, (SAME_WARNING,))
-    keys = collect(examples, config, group_of)
-    found = components(keys.prompts, keys.groups, keys.near)
-    plan = _planned(keys, found, config)
-    empty = _empty_parts(plan.parts, config)
-    if config.folds is not None:
-        empty = _empty_in_folds(keys, found, config)
-    if empty:
-        raise _too_few(examples, keys, found, config, group_of, empty)
-    return plan
+    from weitiao.data.split_plan import make_plan
+
+    return make_plan(examples, config, group_of)
 
 
 def uniform(seed: int, key: str) -> float:
@@ -149,158 +127,7 @@ def uniform(seed: int, key: str) -> float:
     return key_hash(seed, key) / 2**64
 
 
-def _planned(keys: RowKeys, found: Components, config: SplitConfig) -> Plan:
-    classes = None if keys.labels is None else strata(keys.labels, found)
-    facts: dict[str, Any] = {}
-    warnings: list[str] = []
-    if keys.near is not None:
-        alone = components(keys.prompts, keys.groups)
-        facts["near_duplicates"] = {"groups_joined": len(alone) - len(found)}
-    if config.folds is not None:
-        numbers = deal.fold_of(found.numbers, config.folds, classes)
-        parts, num_lent = _of_fold(found, numbers, classes, config, config.fold or 1)
-        facts["content"] = keys.content
-        facts["fold_rows"] = np.bincount(numbers[found.of_row], minlength=config.folds).tolist()
-        if config.fold is None:
-            warnings.append(
-                f"this is fold 1 of {config.folds} (data.split.folds); `weitiao run` trains all of them"
-            )
-    elif config.by == "time":
-        return _planned_by_time(keys, found, config, facts)
-    else:
-        parts, num_lent = deal.by_number(found.numbers, config.dev, config.test), 0
-        if classes is not None:
-            parts, num_lent = deal.lend(parts, found.numbers, classes, deal.spans(config.dev, config.test))
-    of_row = parts[found.of_row]
-    if keys.labels is not None:
-        assert classes is not None
-        _check_classes(keys, classes)
-        if num_lent:
-            facts["groups_lent"] = num_lent
-        facts["classes"], lacking = _class_table(keys, of_row, config)
-        if lacking:
-            warnings.append(
-                f"{len(lacking)} classes have too few groups to be in every part: {', '.join(lacking[:5])}"
-                f"{', ...' if len(lacking) > 5 else ''}"
-            )
-    return Plan(of_row, facts, tuple(warnings))
-
-
-def _of_fold(
-    found: Components, numbers: deal.FoldNumbers, classes: Hashes | None, config: SplitConfig, fold: int
-) -> deal.Dealt:
-    assert config.folds is not None
-    return deal.of_fold(numbers, fold - 1, config.folds, found.numbers, classes, config.dev)
-
-
-def _empty_in_folds(keys: RowKeys, found: Components, config: SplitConfig) -> list[str]:
-    """Empty parts of all folds: that of the last one must not show after the others have been trained."""
-    assert config.folds is not None
-    classes = None if keys.labels is None else strata(keys.labels, found)
-    numbers = deal.fold_of(found.numbers, config.folds, classes)
-    return [
-        f"{name} of fold {fold}"
-        for fold in range(1, config.folds + 1)
-        for name in _empty_parts(_of_fold(found, numbers, classes, config, fold).parts, config)
-    ]
-
-
-def _planned_by_time(keys: RowKeys, found: Components, config: SplitConfig, facts: dict[str, Any]) -> Plan:
-    """A component stands where its newest row stands, so nothing that is trained on is newer than the cut."""
-    assert keys.times is not None
-    values = keys.times.values
-    newest = np.full(len(found), -np.inf)
-    np.maximum.at(newest, found.of_row, values)
-    sizes = np.bincount(found.of_row, minlength=len(found))
-    dev_from, test_from = find_cuts(keys.times, newest, sizes, config)
-    parts = deal.by_time(newest, dev_from, test_from)[found.of_row]
-    for name, cut, share in (("dev_from", dev_from, config.dev), ("test_from", test_from, config.test)):
-        if share > 0:
-            facts[name] = keys.times.text(cut)
-    facts["rows_with_a_newer_row_of_their_group"] = int(
-        (parts != deal.by_time(values, dev_from, test_from)).sum()
-    )
-    return Plan(parts, facts)
-
-
-def _check_classes(keys: RowKeys, classes: Hashes) -> None:
-    """Refuse answers that are no classes: most of them would be the only one of their kind."""
-    _, counts = np.unique(classes, return_counts=True)
-    if (counts == 1).sum() * 2 > len(classes) and len(counts) > 2:
-        raise DataError(
-            f"data.split.by: stratified needs classes: {len(keys)} rows have {len(counts)} different ones, "
-            f"{(counts == 1).sum()} of them in one group only",
-            remedy="set data.split.stratify to the column of the class, or data.split.by to hash",
-        )
-
-
-def _class_table(
-    keys: RowKeys, parts: NDArray[np.int8], config: SplitConfig
-) -> tuple[dict[str, Any], list[str]]:
-    """Rows of every class in every part, the most frequent class first, and the classes that a part lacks."""
-    assert keys.labels is not None
-    labels, codes = np.unique(keys.labels, return_inverse=True)
-    table = np.bincount(codes * 3 + parts, minlength=3 * len(labels)).reshape(-1, 3)
-    asked = [True, config.dev > 0, config.test > 0 or config.folds is not None]
-    order = np.lexsort((labels, -table.sum(axis=1)))
-    shown = {
-        _short(keys.names.get(int(labels[n]), f"class {n}")): dict(zip(PARTS, table[n].tolist(), strict=True))
-        for n in order[:_CLASSES_SHOWN]
-    }
-    lacking = [
-        _short(keys.names.get(int(labels[n]), f"class {n}")) for n in order if (table[n][asked] == 0).any()
-    ]
-    return shown, lacking
-
-
-def _short(label: str) -> str:
-    return label if len(label) <= 40 else f"{label[:39]}…"
-
-
-def _empty_parts(parts: NDArray[np.int8], config: SplitConfig) -> list[str]:
-    test = 1.0 if config.folds is not None else config.test
-    counts = np.bincount(parts, minlength=len(PARTS))
-    return [
-        name
-        for name, n, share in zip(PARTS, counts, (1.0, config.dev, test), strict=True)
-        if share > 0 and not n
-    ]
-
-
-def _too_few(
-    examples: Iterable[Example],
-    keys: RowKeys,
-    found: Components,
-    config: SplitConfig,
-    group_of: GroupOf,
-    empty: list[str],
-) -> DataError:
-    """Name the empty parts, and a seed that fills all of them where there is one nearby."""
-    where = (
-        f"{len(keys)} rows in {len(found)} groups, dev {config.dev}, test {config.test}, seed {config.seed}"
-    )
-    remedies = ["give more rows or a larger share", "set a share to 0", "or give train, dev and test files"]
-    if config.by == "time":
-        where = f"{len(keys)} rows in {len(found)} groups, cut by time"
-        remedies = ["set data.split.dev_from and data.split.test_from to times within those of the rows"]
-    elif config.folds is not None:
-        where = f"{len(keys)} rows in {len(found)} groups, {config.folds} folds, dev {config.dev}, seed {config.seed}"
-        remedies = ["give more rows, fewer folds, or data.split.by: stratified", "or set data.split.dev to 0"]
-    if config.by != "time" and len(keys) <= _ROWS_TRIED and iter(examples) is not examples:
-        remedies = [*_another_seed(examples, keys, config, group_of), *remedies]
-    return DataError(f"data.split leaves {' and '.join(empty)} empty: {where}", remedy=", ".join(remedies))
-
-
-def _another_seed(
-    examples: Iterable[Example], keys: RowKeys, config: SplitConfig, group_of: GroupOf
-) -> list[str]:
-    for seed in range(_SEEDS_TRIED):
-        other = replace(keys, groups=group_hashes(examples, seed, group_of))
-        found = components(other.prompts, other.groups, other.near)
-        parts = _planned(other, found, config).parts
-        if config.folds is not None and not _empty_in_folds(other, found, config):
-            return [f"data.split.seed={seed} fills all of them"]
-        if config.folds is None and not _empty_parts(parts, config):
-            sizes = "/".join(str(n) for n in np.bincount(parts, minlength=len(PARTS)))
-            return [f"data.split.seed={seed} gives {sizes}"]
-    return []
+def key_hash(seed: int, key: str) -> int:
+    """64 bits that depend on seed and key only."""
+    digest = hashlib.blake2b(key.encode("utf-8", "surrogatepass"), digest_size=8, key=str(seed).encode())
+    return int.from_bytes(digest.digest())

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from array import array
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,6 +18,7 @@ from weitiao.config import SplitConfig
 from weitiao.config.split import CLASS_FIELD, TIME_FIELD
 from weitiao.config.steps import FIELDS
 from weitiao.data.facts import prompt_key, said
+from weitiao.data.split import GroupOf, key_hash
 from weitiao.data.split_time import TimeReader, Times
 from weitiao.types import Example
 
@@ -25,7 +26,6 @@ Hashes = NDArray[np.uint64]
 Numbers = NDArray[np.float64]
 Codes = NDArray[np.int64]
 Edges = tuple[Codes, Codes]  # numbers of rows that belong together, pair by pair
-GroupOf = Callable[[Example], str]
 
 _NAMES_KEPT = 1000  # labels that can be named in the card and in messages
 
@@ -70,12 +70,6 @@ class Components:
 
     def __len__(self) -> int:
         return len(self.numbers)
-
-
-def key_hash(seed: int, key: str) -> int:
-    """64 bits that depend on seed and key only."""
-    digest = hashlib.blake2b(key.encode("utf-8", "surrogatepass"), digest_size=8, key=str(seed).encode())
-    return int.from_bytes(digest.digest())
 
 
 def collect(examples: Iterable[Example], config: SplitConfig, group_of: GroupOf) -> RowKeys:

@@ -30,7 +30,7 @@ from weitiao.pipeline.answering import (
 from weitiao.pipeline.files import claim, versions, write_bytes, write_json, write_lines, write_text, writing
 from weitiao.pipeline.opening import Opened, attach, notes, open_recipe
 from weitiao.pipeline.robustness_run import RobustnessPlan, plan_robustness
-from weitiao.pipeline.suspects import suspects_of, summary
+from weitiao.pipeline.suspects import summary, suspects_of
 from weitiao.recipe import Resolved, dump, load_recipe
 from weitiao.train.fit import FitResult, fit
 from weitiao.train.losses import LOSSES

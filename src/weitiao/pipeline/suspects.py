@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
 from safetensors import SafetensorError
 
 from weitiao.config import Recipe
@@ -42,7 +44,8 @@ def suspects(run: str | Path, *, limit: int = 50, by: By = "suspicion") -> Suspe
     """The training rows of a run that are probably labelled wrongly, most suspicious first.
 
     Args:
-        run: Folder of a run; one that is still training or was interrupted counts up to its last checkpoint.
+        run: Folder of a run; one that is still training or was interrupted counts up to its last checkpoint. Of a
+            run over folds every row is listed, by the mean over the folds that were trained on it.
         limit: At most so many.
         by: Order, see `weitiao.evaluate.suspects.Dynamics.order`.
 
@@ -55,6 +58,15 @@ def suspects(run: str | Path, *, limit: int = 50, by: By = "suspicion") -> Suspe
             f"{folder}: no run: there is no recipe.yaml in it",
             remedy="name the --out folder of `weitiao run`",
         )
+    folds = sorted(path for path in folder.glob("fold-*") if path.is_dir())
+    if folds:
+        return find_suspects(*_over_folds([_trained_on(fold) for fold in folds]), limit=limit, by=by)
+    examples, losses = _trained_on(folder)
+    return suspects_of(examples, losses, load_recipe(folder / "recipe.yaml").value, limit=limit, by=by)
+
+
+def _trained_on(folder: Path) -> tuple[Sequence[Example], SampleLosses]:
+    """The training part of a run and its losses."""
     losses = _losses(folder)
     examples = load_dataset(folder / "dataset").train
     if losses.mean.shape[1] != len(examples):
@@ -63,7 +75,28 @@ def suspects(run: str | Path, *, limit: int = 50, by: By = "suspicion") -> Suspe
             "dataset/train.jsonl",
             remedy="the folder was changed after the run: run it again",
         )
-    return suspects_of(examples, losses, load_recipe(folder / "recipe.yaml").value, limit=limit, by=by)
+    return examples, losses
+
+
+def _over_folds(
+    folds: Sequence[tuple[Sequence[Example], SampleLosses]],
+) -> tuple[list[Example], NDArray[np.float32]]:
+    """All rows, and their losses [V, N]: the mean over the folds that were trained on a row as often."""
+    samples: dict[str, list[tuple[int, int]]] = {}
+    rows: dict[str, Example] = {}
+    for fold, (examples, _) in enumerate(folds):
+        for number, example in enumerate(examples):
+            rows.setdefault(example.id, example)
+            samples.setdefault(example.id, []).append((fold, number))
+    passes = max(len(losses.mean) for _, losses in folds)
+    table = np.full((passes, len(rows)), np.nan, dtype=np.float32)
+    for column, places in enumerate(samples.values()):
+        for visit in range(passes):
+            known = [folds[f][1].mean[visit, n] for f, n in places if visit < len(folds[f][1].mean)]
+            values = [float(value) for value in known if not value.isnan()]
+            if values:
+                table[visit, column] = sum(values) / len(values)
+    return list(rows.values()), table
 
 
 def suspects_of(
