@@ -48,9 +48,17 @@ PAIRS = {
     "docs/bases.md": "docs/bases.zh.md",
     "docs/tutorials/first-adapter.md": "docs/tutorials/first-adapter.zh.md",
     "docs/tutorials/old-chatglm-checkpoint.md": "docs/tutorials/old-chatglm-checkpoint.zh.md",
+    "docs/tutorials/excel-to-dataset.md": "docs/tutorials/excel-to-dataset.zh.md",
+    "docs/tutorials/speech-noise.md": "docs/tutorials/speech-noise.zh.md",
     "docs/tutorials/wrong-labels.md": "docs/tutorials/wrong-labels.zh.md",
 }
-EXECUTED = ("README.md", "docs/tutorials/first-adapter.md", "docs/tutorials/wrong-labels.md")
+EXECUTED = (
+    "README.md",
+    "docs/tutorials/first-adapter.md",
+    "docs/tutorials/wrong-labels.md",
+    "docs/tutorials/excel-to-dataset.md",
+    "docs/tutorials/speech-noise.md",
+)
 PAGES = sorted(
     path.relative_to(ROOT).as_posix()
     for path in (*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"))

@@ -22,7 +22,7 @@ from weitiao.types import Dataset, Example
 ROOT = Path(__file__).resolve().parents[1]
 RECIPES = ROOT / "recipes"
 RUNS = sorted(p.stem for p in RECIPES.glob("*.yaml") if not p.stem.startswith("pretrain_"))
-HERE = ("demo_classify", "demo_keywords", "quickstart")
+HERE = ("demo_classify", "demo_keywords", "demo_noise", "quickstart")
 PUBLISHED = {
     "finance_classify": "finance_classify/classify_train.json",
     "finance_keywords": "finance_keywords/keywords_train.json",

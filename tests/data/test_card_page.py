@@ -86,8 +86,9 @@ json_values = st.recursive(
 def test_any_further_entry_of_a_card_is_shown(extra: dict[str, Any], fact: Any) -> None:
     drops = [{"reason": "r", "count": 1, "examples": ["x"]}]
     step = {"name": "own", "in": 3, "out": 2, "dropped": drops, "fact": fact}
-    page = card_page({"steps": [step], "checks": {"seed": 5}, **extra})
-    assert "checks" in visible(page)
+    page = card_page({"steps": [step], "own_section": {"seed": 5}, "checks": {"own": 6}, **extra})
+    assert "own section" in visible(page)
+    assert "own 6" in visible(page)
     for name in extra:
         assert name in visible(page)
 

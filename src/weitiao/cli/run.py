@@ -9,6 +9,7 @@ import typer
 
 from weitiao.cli import shell
 from weitiao.cli.options import Out, RecipePath, Resume, Sets
+from weitiao.cli.robustness import print_robustness
 
 Folds = Annotated[
     int | None,
@@ -38,6 +39,8 @@ def run(
         recipe, out=out, sets=tuple(sets or ()), resume=resume, folds=folds, console=here.progress()
     )
     print_report(result.report, said=result.said)
+    if result.report.get("robustness"):
+        print_robustness(result.report["robustness"])
     console = shell.output()
     if "folds" in result.report:
         print_folds(result.report)

@@ -257,13 +257,13 @@ def conflict_lines(examples: Sequence[Example], facts: Facts, limit: int) -> tup
 def warnings_of(card: Mapping[str, Any]) -> list[str]:
     """What a user should look at, one sentence each."""
     found = [warning for step in card.get("steps", ()) for warning in step.get("warnings", ())]
-    leaked = card["leaks"]
+    leaked = card.get("leaks", {"count": 0})
     if leaked["count"]:
         rows = ", ".join(f"{count} {name}" for name, count in leaked["rows"].items() if count)
         found.append(
             f"{leaked['count']} prompts stand in more than one part ({rows} rows): scores there are not fair"
         )
-    conflicting = card["conflicts"]
+    conflicting = card.get("conflicts", {"count": 0})
     if conflicting["count"]:
         found.append(f"{conflicting['count']} prompts have different responses ({conflicting['rows']} rows)")
     return found

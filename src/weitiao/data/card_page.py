@@ -206,6 +206,7 @@ def checks_view(checks: Any) -> dict[str, Any] | None:
         "counts": [(name, int(checks[name])) for name in _SEVERITIES if name in checks],
         "findings": list(checks.get("findings") or ()),
         "skipped": checks.get("skipped"),
+        "more": pairs({k: v for k, v in checks.items() if k not in (*_SEVERITIES, "findings", "skipped")}),
     }
 
 

@@ -68,10 +68,10 @@ class Facts:
     def __len__(self) -> int:
         return len(self.prompts)
 
-    def add(self, example: Example) -> None:
-        """The next example."""
+    def add(self, example: Example, prompt: int | None = None) -> None:
+        """The next example, with its `prompt_key` where that is known."""
         answer = said(example)
-        self.prompts.append(prompt_key(example))
+        self.prompts.append(prompt_key(example) if prompt is None else prompt)
         self.answers.append(answer_key(answer))
         self.groups.append(text_key(example.group))
         self.copies.append(COPY in example.meta)

@@ -46,11 +46,13 @@ class Plan:
         parts: [N] 0 train, 1 dev, 2 test.
         facts: What the data card says about it beside the recipe's section.
         warnings: What the user should read.
+        prompts: [N] `content_id` of the prompts as numbers, for who needs them again.
     """
 
     parts: NDArray[np.int8]
     facts: dict[str, Any]
     warnings: tuple[str, ...] = ()
+    prompts: NDArray[np.uint64] | None = None
 
 
 def group_key(example: Example, mask: Callable[[str], str]) -> str:

@@ -35,7 +35,7 @@ def make_plan(examples: Iterable[Example], config: SplitConfig, group_of: GroupO
         empty = _empty_in_folds(keys, found, config)
     if empty:
         raise _too_few(examples, keys, found, config, group_of, empty)
-    return plan
+    return replace(plan, prompts=keys.prompts)
 
 
 def _planned(keys: RowKeys, found: Components, config: SplitConfig) -> Plan:

@@ -7,8 +7,9 @@ small and large data, in memory that does not grow with the rows but for some 10
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
+from itertools import repeat
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -104,17 +105,18 @@ def prepare(
     steps += lines
     parts = _fitted(parts, fitter, data.truncate, steps, room)
     _check_conflicts(parts, data)
-    final, facts, warnings = _split(parts, data, root)
+    placed = _split(parts, data, root)
     num_split = sum(map(len, parts.values()))
-    steps.append(cards.step("split", num_split, num_split, **facts))
+    steps.append(cards.step("split", num_split, num_split, **placed.facts))
     if any(step.parts for step in wanted):
-        placed = {name: room.shelve(examples, "split") for name, examples in final.items()}
-        final, lines = run_after_split(wanted, placed, shelve=room.shelving("steps"))
+        shelved = {name: room.shelve(examples, "split") for name, examples in placed.examples.items()}
+        changed, lines = run_after_split(wanted, shelved, shelve=room.shelving("steps"))
         steps += lines
         if lines:  # what a step made may be too long
-            final = _fitted(final, fitter, data.truncate, steps, room)
-    cleaned = {name: map(without_fields, final[name]) for name in PARTS}
-    return _with_card(cleaned, {**known, "steps": steps, "warnings": warnings}, room)
+            changed = _fitted(changed, fitter, data.truncate, steps, room)
+        placed = _Placed(dict(changed), placed.facts, placed.warnings)
+    cleaned = {name: map(without_fields, placed.examples[name]) for name in PARTS}
+    return _with_card(cleaned, {**known, "steps": steps, "warnings": placed.warnings}, room, placed.prompts)
 
 
 def _resolved(recipe: Recipe, root: Path) -> DataConfig:
@@ -145,7 +147,9 @@ def fit_dataset(
     room, parts = _Room(), {name: getattr(dataset, name) for name in PARTS}
     steps = list(dataset.card.get("steps", []))
     fitted = _fitted(parts, make_fitter(count_tokens, limit, truncate), truncate, steps, room)
-    return _with_card(fitted, {**dataset.card, "steps": steps, "warnings": ()}, room)
+    found = cards.warnings_of(dataset.card)
+    others = [warning for warning in dataset.card.get("warnings", ()) if warning not in found]
+    return _with_card(fitted, {**dataset.card, "steps": steps, "warnings": others}, room)
 
 
 def _tools(data: DataConfig, root: Path) -> tuple[Mapping[str, Any], ...]:
@@ -243,19 +247,34 @@ def _check_conflicts(parts: Mapping[str, Sequence[Example]], data: DataConfig) -
         )
 
 
-def _split(
-    parts: Mapping[str, Sequence[Example]], data: DataConfig, root: Path
-) -> tuple[dict[str, Iterable[Example]], dict[str, Any], tuple[str, ...]]:
-    """The examples of each part with their final groups, what decides about them, and warnings."""
+@dataclass(frozen=True)
+class _Placed:
+    """Who is in which part.
+
+    Attributes:
+        examples: Of each part, with their final groups; they can be gone through once.
+        facts: What decides about them.
+        warnings: What the user should read.
+        prompts: `prompt_key` of the same examples, where they are known.
+    """
+
+    examples: dict[str, Iterable[Example]]
+    facts: dict[str, Any]
+    warnings: tuple[str, ...] = ()
+    prompts: Mapping[str, Iterable[int]] = field(default_factory=dict)
+
+
+def _split(parts: Mapping[str, Sequence[Example]], data: DataConfig, root: Path) -> _Placed:
+    """The examples of each part; where the recipe gives the parts, they stay as they are."""
     if not data.sources:
-        given = {name: _grouped(parts.get(name, ()), str) for name in PARTS}
-        return given, {}, ()
+        return _Placed({name: _grouped(parts.get(name, ()), str) for name in PARTS}, {})
     mask = make_mask(data.split.mask, root=root)
     pool = parts["sources"]
     plan = plan_split(pool, data.split, lambda example: group_key(example, mask))
-    placed = dict(zip(PARTS, rows_of(plan, data.split), strict=True))
-    chosen = {name: _grouped(_at(pool, rows.tolist()), mask) for name, rows in placed.items()}
-    return chosen, {**_split_section(data), **plan.facts}, plan.warnings
+    rows = dict(zip(PARTS, rows_of(plan, data.split), strict=True))
+    chosen = {name: _grouped(_at(pool, map(int, numbers)), mask) for name, numbers in rows.items()}
+    prompts = {} if plan.prompts is None else {name: plan.prompts[numbers] for name, numbers in rows.items()}
+    return _Placed(chosen, {**_split_section(data), **plan.facts}, plan.warnings, prompts)
 
 
 def _split_section(data: DataConfig) -> dict[str, Any]:
@@ -269,27 +288,33 @@ def _split_section(data: DataConfig) -> dict[str, Any]:
     }
 
 
-def _at(examples: Sequence[Example], rows: Sequence[int]) -> Iterator[Example]:
+def _at(examples: Sequence[Example], rows: Iterable[int]) -> Iterator[Example]:
     return examples.at(rows) if isinstance(examples, Shelf) else map(examples.__getitem__, rows)
 
 
 def _grouped(examples: Iterable[Example], mask: Callable[[str], str]) -> Iterator[Example]:
     """The examples with their final group keys."""
     for example in examples:
-        e = example
+        e = example  # `replace` takes four times as long
         yield Example(e.id, e.messages, group_key(e, mask), e.origin, e.meta, e.tools, e.weight)
 
 
-def _with_card(parts: Mapping[str, Iterable[Example]], known: Mapping[str, Any], room: _Room) -> Dataset:
-    """The data set with a card that describes these parts."""
+def _with_card(
+    parts: Mapping[str, Iterable[Example]],
+    known: Mapping[str, Any],
+    room: _Room,
+    prompts: Mapping[str, Iterable[int]] | None = None,
+) -> Dataset:
+    """The data set with a card that describes these parts; ``prompts`` are their keys, where they are known."""
     digest = Digest()
     facts = {name: Facts() for name in PARTS}
 
     def noted(name: str) -> Iterator[Example]:
         digest.begin(name)
+        keys: Iterator[int | None] = iter(prompts[name]) if prompts else repeat(None)
         for example in parts[name]:
             digest.add(example)
-            facts[name].add(example)
+            facts[name].add(example, next(keys))
             yield example
 
     shelves = {name: room.shelve(noted(name), "card") for name in PARTS}
