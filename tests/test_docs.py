@@ -42,6 +42,7 @@ PAIRS = {
     "docs/data-check.md": "docs/data-check.zh.md",
     "docs/augment.md": "docs/augment.zh.md",
     "docs/balance.md": "docs/balance.zh.md",
+    "docs/data-card.md": "docs/data-card.zh.md",
     "docs/splits.md": "docs/splits.zh.md",
     "docs/formats.md": "docs/formats.zh.md",
     "docs/data-exchange.md": "docs/data-exchange.zh.md",

@@ -40,6 +40,7 @@ def test_help_lists_the_commands_in_the_order_of_use(command) -> None:
         "predict",
         "chat",
         "eval",
+        "robustness",
         "adapter",
         "base",
         "config",

@@ -193,6 +193,11 @@ def test_finished_runs_give_the_numbers_of_their_reports(
     assert page.count('<polygon class="band') == 2
     again = command("robustness", clean.out, "--data", recipe, "--out", tmp_path / "both")
     assert again.exit_code == 2
+    rows = [
+        json.loads(line) for line in (tmp_path / "both" / "robustness.jsonl").read_text("utf-8").splitlines()
+    ]
+    assert all(row["original"] == row["prompt"] for row in rows if row["cer"] == 0)
+    assert all(row["original"] != row["prompt"] for row in rows if row["cer"] == 0.3)
     assert "is not empty" in again.stderr
 
 

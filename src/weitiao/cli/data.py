@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable, Mapping
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -90,6 +93,7 @@ def prepare(context: typer.Context, recipe: RecipePath, out: Out, sets: Sets = N
     from weitiao.data import prepare as prepare_data
     from weitiao.data import save
     from weitiao.data.augment.step import needs_base
+    from weitiao.data.checked import with_checks
     from weitiao.recipe import load_recipe
 
     resolved = load_recipe(recipe, tuple(sets or ()))
@@ -99,15 +103,50 @@ def prepare(context: typer.Context, recipe: RecipePath, out: Out, sets: Sets = N
 
         generator = recipe_writer(resolved)
     with shell.of(context).progress().status("reading") as status:
-        dataset = prepare_data(
-            resolved.value,
-            root=resolved.root,
-            generator=generator,
-            progress=lambda stage, count: status.update(f"{stage}: {count:,}"),
-        )
-    save(dataset, Path(out))
+        said = _Pace(status.update)
+        dataset = prepare_data(resolved.value, root=resolved.root, generator=generator, progress=said)
+        status.update("checking")
+        dataset = with_checks(dataset, resolved.value.data, root=resolved.root)
+        save(dataset, Path(out), progress=said)
+    say = partial(shell.output().print, soft_wrap=True, highlight=False, markup=False)
     counts = ", ".join(f"{name} {len(getattr(dataset, name)):,}" for name in ("train", "dev", "test"))
-    shell.output().print(f"{counts} -> {out}", soft_wrap=True, highlight=False)
+    say(f"{counts} -> {out}")
+    for line in _notes(dataset.card):
+        say(f"  {line}")
+
+
+class _Pace:
+    """Progress of a stage as a line: rows so far, and rows a second.
+
+    Args:
+        show: Takes the line.
+    """
+
+    def __init__(self, show: Callable[[str], None]) -> None:
+        self._show = show
+        self._stage = ""
+        self._begin = 0.0
+
+    def __call__(self, stage: str, rows: int) -> None:
+        if stage != self._stage:
+            self._stage, self._begin = stage, time.monotonic()
+        seconds = time.monotonic() - self._begin
+        pace = f", {rows / seconds:,.0f} a second" if seconds > 1 else ""
+        self._show(f"{stage}: {rows:,}{pace}")
+
+
+def _notes(card: Mapping[str, Any]) -> list[str]:
+    """What the card warns of, which licences are not stated, and what the checks have found."""
+    lines = [f"warning: {warning}" for warning in card["warnings"]]
+    unknown = card["licences"]["not_stated"]
+    if unknown:
+        more = ", ..." if len(unknown) > 3 else ""
+        lines.append(f"no licence is stated for {', '.join(unknown[:3])}{more} (`licence` in a source)")
+    checks = card["checks"]
+    if "skipped" in checks:
+        return [*lines, f"{checks['skipped']}; `weitiao data check` does it"]
+    counts = ", ".join(f"{checks[name]} {name}" for name in ("serious", "warning", "note"))
+    return [*lines, f"checks: {counts}; `weitiao data check` shows them"]
 
 
 app.command("augment")(data_augment.augment)

@@ -70,6 +70,7 @@ def balance(
     """
     from weitiao.config import Source
     from weitiao.data.balance_file import balance_file
+    from weitiao.data.lineage import write_lineage
 
     config = _config(by, method.value, target, seed, max_repeat, max_classes)
     with shell.of(context).progress().status("reading") as status:
@@ -79,6 +80,8 @@ def balance(
             config,
             progress=lambda rows: status.update(f"{rows:,} rows") if rows % 1000 == 0 else None,
         )
+    settings = config.model_dump(mode="json", exclude_unset=True) | {"sheet": sheet}
+    write_lineage(output, "weitiao data balance", [(str(file), Path(file))], settings)
     shell.output().print("\n".join(_told(done, output)), soft_wrap=True, highlight=False, markup=False)
 
 

@@ -47,6 +47,7 @@ def exam(
 ) -> None:
     """Take the questions of an exam paper apart: stem, options and answer of each, one a line."""
     from weitiao.data.exam import read_paper
+    from weitiao.data.lineage import write_lineage
 
     progress = shell.of(context).progress()
     with progress.status("reading") as status:
@@ -60,6 +61,10 @@ def exam(
             progress=lambda rows: status.update(f"{rows:,} reading texts") if rows % 50 == 0 else None,
         )
     found.save(output)
+    columns = {"sheet": sheet, "passage": passage, "questions": questions, "answers": answers}
+    write_lineage(
+        output, "weitiao data exam", [(str(paper), Path(paper))], columns | {"num_options": num_options}
+    )
     if as_json:
         typer.echo(json.dumps(found.report(), ensure_ascii=False, indent=2))
         return

@@ -28,6 +28,7 @@ def expand(
 ) -> None:
     """Draw labelled samples from patterns with slots and vocabularies, none of them twice."""
     from weitiao.data.jsonl import check_output, write_jsonl
+    from weitiao.data.lineage import write_lineage
     from weitiao.data.patterns import expand as draw
     from weitiao.data.patterns import load_plan
     from weitiao.data.patterns.source import find_patterns
@@ -45,6 +46,7 @@ def expand(
                 yield sample.as_dict()
 
         total = write_jsonl(output, rows())
+        write_lineage(output, "weitiao data expand", [(patterns, plan.path)], {"count": count, "seed": seed})
     said = ", ".join(f"{label} {number:,}" for label, number in sorted(labels.items()))
     shell.output().print(
         f"{total:,} samples ({said}) -> {output}", soft_wrap=True, highlight=False, markup=False

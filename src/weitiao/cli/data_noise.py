@@ -43,6 +43,7 @@ def noise(
 ) -> None:
     """Damage a column as speech recognition does; the undamaged text stays in COLUMN_clean."""
     from weitiao.config import NoiseStep
+    from weitiao.data.lineage import write_lineage
     from weitiao.data.noise.file import noise_file
 
     weights = {"mix": _weights(mix)} if mix else {}
@@ -56,6 +57,8 @@ def noise(
             seed=seed,
             progress=lambda rows: status.update(f"{rows:,} rows") if rows % 100 == 0 else None,
         )
+    settings = config.model_dump(mode="json", exclude_unset=True) | {"spans": spans, "seed": seed}
+    write_lineage(output, "weitiao data noise", [(str(file), file)], settings)
     kinds = ", ".join(f"{kind} {number:,}" for kind, number in sorted(done.kinds.items())) or "none"
     say = shell.output().print
     say(

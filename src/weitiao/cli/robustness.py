@@ -13,41 +13,44 @@ from weitiao.cli import shell
 from weitiao.cli.options import AsJson, Base, Sets
 from weitiao.errors import ConfigError
 
+Runs = Annotated[
+    list[Path],
+    typer.Argument(metavar="RUN...", help="Run or adapter folders; the first against each other one."),
+]
+Data = Annotated[Path, typer.Option("--data", metavar="RECIPE", help="Recipe whose test part is damaged.")]
+NewFolder = Annotated[
+    Path | None, typer.Option("--out", metavar="DIR", help="Empty folder for numbers, page and answers.")
+]
+Rates = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--cer",
+        metavar="RATES",
+        help="Character error rates, several or with commas. Default: evaluate.robustness of the recipe.",
+    ),
+]
+Column = Annotated[
+    str | None, typer.Option("--column", help="Column that is damaged. Default: that of the recipe.")
+]
+Metric = Annotated[
+    str | None,
+    typer.Option("--metric", help="Shown: exact, bleu, rouge, accuracy. Default: that of the recipe."),
+]
+Limit = Annotated[
+    int | None,
+    typer.Option("--limit", metavar="N", min=1, help="Test samples at most. Default: that of the recipe."),
+]
+
 
 def robustness(
     context: typer.Context,
-    runs: Annotated[
-        list[Path],
-        typer.Argument(metavar="RUN...", help="Run or adapter folders; the first against each other one."),
-    ],
-    data: Annotated[
-        Path, typer.Option("--data", metavar="RECIPE", help="Recipe whose test part is damaged.")
-    ],
-    out: Annotated[
-        Path | None,
-        typer.Option("--out", metavar="DIR", help="Empty folder for numbers, page and answers."),
-    ] = None,
-    cer: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--cer",
-            metavar="RATES",
-            help="Character error rates, several or with commas. Default: evaluate.robustness of the recipe.",
-        ),
-    ] = None,
-    column: Annotated[
-        str | None, typer.Option("--column", help="Column that is damaged. Default: that of the recipe.")
-    ] = None,
-    metric: Annotated[
-        str | None,
-        typer.Option("--metric", help="Shown: exact, bleu, rouge, accuracy. Default: that of the recipe."),
-    ] = None,
-    limit: Annotated[
-        int | None,
-        typer.Option(
-            "--limit", metavar="N", min=1, help="Test samples at most. Default: that of the recipe."
-        ),
-    ] = None,
+    runs: Runs,
+    data: Data,
+    out: NewFolder = None,
+    cer: Rates = None,
+    column: Column = None,
+    metric: Metric = None,
+    limit: Limit = None,
     base: Base = None,
     sets: Sets = None,
     as_json: AsJson = False,

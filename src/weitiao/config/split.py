@@ -64,6 +64,11 @@ class SplitConfig(Section):
     test_from: str | int | None = Field(
         default=None, description="With by: time: the test part begins with this time."
     )
+    keep: str | None = Field(
+        default=None,
+        description="Folder of an earlier version of the data set, or of its run: its rows stay in their parts, "
+        "whatever else decides.",
+    )
     folds: int | None = Field(
         default=None,
         ge=2,
@@ -124,6 +129,8 @@ class SplitConfig(Section):
         problems = []
         if self.folds is not None and self.by == "time":
             problems.append("folds are dealt, not cut by time: `by: hash` or `by: stratified`")
+        if self.folds is not None and self.keep is not None:
+            problems.append("`keep` is about train, dev and test: leave out `folds`")
         if self.fold is not None and (self.folds is None or self.fold > self.folds):
             problems.append(f"fold {self.fold} of {self.folds or 'no'} folds")
         return problems

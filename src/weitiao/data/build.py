@@ -163,13 +163,8 @@ _FIELD_REMEDY = 'a field that some rows lack is written {{ name | default("") }}
 
 def _emptiness(example: Example) -> str | None:
     """``empty prompt``, ``empty response``, both, or None; blanks alone count as empty."""
-    turns = (("prompt", "user"), ("response", "assistant"))
-    names = {
-        name: None
-        for name, role in turns
-        for m in example.messages
-        if m.role == role and not m.content.strip() and not m.tool_calls
-    }
+    empty = {m.role for m in example.messages if not m.tool_calls and not m.content.strip()}
+    names = [name for name, role in (("prompt", "user"), ("response", "assistant")) if role in empty]
     return f"empty {' and '.join(names)}" if names else None
 
 

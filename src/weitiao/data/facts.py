@@ -75,7 +75,7 @@ class Facts:
         self.answers.append(answer_key(answer))
         self.groups.append(text_key(example.group))
         self.copies.append(COPY in example.meta)
-        self.prompt_lengths.append(sum(len(m.content) for m in example.prompt))
+        self.prompt_lengths.append(sum([len(m.content) for m in example.prompt]))
         self.answer_lengths.append(len(answer or ""))
 
     def watch(self, examples: Iterable[Example]) -> Iterator[Example]:

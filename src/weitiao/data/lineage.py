@@ -14,6 +14,7 @@ from typing import Any
 
 from weitiao.config import DataConfig
 from weitiao.data.whole import write_whole
+from weitiao.errors import ConfigError
 
 SUFFIX = ".lineage.json"
 _REPORT = ".report.json"  # of `weitiao data augment`
@@ -31,6 +32,9 @@ def write_lineage(
         made_by: The command, ``weitiao data noise``.
         sources: What it was made of: as the user named it, and where it lies.
         settings: JSON values that say how.
+
+    Raises:
+        ConfigError: It cannot be written.
     """
     note = {
         "made_by": made_by,
@@ -39,9 +43,13 @@ def write_lineage(
         "sources": [{"file": name, "sha256": file_hash(path)} for name, path in sources],
         "settings": {name: value for name, value in settings.items() if value is not None},
     }
-    write_whole(
-        output.with_name(output.name + SUFFIX), [json.dumps(note, ensure_ascii=False, indent=2) + "\n"]
-    )
+    path = output.with_name(output.name + SUFFIX)
+    try:
+        write_whole(path, [json.dumps(note, ensure_ascii=False, indent=2) + "\n"])
+    except OSError as error:
+        raise ConfigError(
+            f"{path} cannot be written: {error.strerror or error}", remedy="choose another folder"
+        ) from error
 
 
 def file_hash(path: Path) -> str:

@@ -28,6 +28,8 @@ if TYPE_CHECKING:  # loaded when a split is made: `weitiao --help` needs no nump
     import numpy as np
     from numpy.typing import NDArray
 
+    from weitiao.data.split_keep import Earlier
+
 PARTS = ("train", "dev", "test")
 Parts = tuple[tuple[Example, ...], tuple[Example, ...], tuple[Example, ...]]
 GroupOf = Callable[[Example], str]
@@ -107,7 +109,12 @@ def assign(
     return plan_split(examples, config, group_of).parts
 
 
-def plan_split(examples: Iterable[Example], config: SplitConfig, group_of: GroupOf = _group_of) -> Plan:
+def plan_split(
+    examples: Iterable[Example],
+    config: SplitConfig,
+    group_of: GroupOf = _group_of,
+    earlier: Earlier | None = None,
+) -> Plan:
     """Part of every example, from one pass over them that keeps a few numbers of each.
 
     Args:
@@ -115,13 +122,14 @@ def plan_split(examples: Iterable[Example], config: SplitConfig, group_of: Group
         config: Section ``data.split``. With ``same`` all rows are said to be in train: they are in dev and test too.
             With ``folds`` the parts are those of ``fold``, by default of the first.
         group_of: The key whose equal values stay together; by default `Example.group`.
+        earlier: The version whose rows stay in their parts (`weitiao.data.split_keep.read_earlier`).
 
     Raises:
         DataError: A part that was asked for is empty, or a time cannot be read.
     """
     from weitiao.data.split_plan import make_plan
 
-    return make_plan(examples, config, group_of)
+    return make_plan(examples, config, group_of, earlier)
 
 
 def uniform(seed: int, key: str) -> float:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from weitiao.config import SplitConfig
 from weitiao.data import split_deal as deal
 from weitiao.data.split import PARTS, SAME_WARNING, GroupOf, Plan
+from weitiao.data.split_keep import Earlier, keep
 from weitiao.data.split_keys import Components, Hashes, RowKeys, collect, components, group_hashes, strata
 from weitiao.data.split_time import find_cuts
 from weitiao.errors import DataError
@@ -22,14 +23,16 @@ _ROWS_TRIED = 20_000  # with more rows a part is empty for other reasons than th
 _CLASSES_SHOWN = 50
 
 
-def make_plan(examples: Iterable[Example], config: SplitConfig, group_of: GroupOf) -> Plan:
+def make_plan(
+    examples: Iterable[Example], config: SplitConfig, group_of: GroupOf, earlier: Earlier | None = None
+) -> Plan:
     """See `weitiao.data.split.plan_split`."""
     if config.same:
         count = sum(1 for _ in examples)
         return Plan(np.zeros(count, dtype=np.int8), {}, (SAME_WARNING,))
     keys = collect(examples, config, group_of)
     found = components(keys.prompts, keys.groups, keys.near)
-    plan = _planned(keys, found, config)
+    plan = _planned(keys, found, config, earlier)
     empty = _empty_parts(plan.parts, config)
     if config.folds is not None:
         empty = _empty_in_folds(keys, found, config)
@@ -38,7 +41,24 @@ def make_plan(examples: Iterable[Example], config: SplitConfig, group_of: GroupO
     return replace(plan, prompts=keys.prompts)
 
 
-def _planned(keys: RowKeys, found: Components, config: SplitConfig) -> Plan:
+def _settled(
+    parts: NDArray[np.int8], keys: RowKeys, found: Components, earlier: Earlier | None, facts: dict[str, Any]
+) -> tuple[NDArray[np.int8], list[str]]:
+    """The parts of all rows with those of an earlier version where they were, and what to warn of."""
+    if earlier is None:
+        return parts, []
+    kept = keep(parts, keys.prompts, found, earlier)
+    facts["rows_kept"] = kept.rows
+    facts["rows_that_would_be_elsewhere"] = int((kept.parts != parts).sum())
+    if not kept.torn:
+        return kept.parts, []
+    facts["groups_in_several_parts"] = kept.torn
+    return kept.parts, [
+        f"{kept.torn} groups stand in several parts: new rows tie old ones together that data.split.keep holds apart"
+    ]
+
+
+def _planned(keys: RowKeys, found: Components, config: SplitConfig, earlier: Earlier | None = None) -> Plan:
     classes = None if keys.labels is None else strata(keys.labels, found)
     facts: dict[str, Any] = {}
     warnings: list[str] = []
@@ -55,12 +75,13 @@ def _planned(keys: RowKeys, found: Components, config: SplitConfig) -> Plan:
                 f"this is fold 1 of {config.folds} (data.split.folds); `weitiao run` trains all of them"
             )
     elif config.by == "time":
-        return _planned_by_time(keys, found, config, facts)
+        return _planned_by_time(keys, found, config, earlier, facts)
     else:
         parts, num_lent = deal.by_number(found.numbers, config.dev, config.test), 0
         if classes is not None:
             parts, num_lent = deal.lend(parts, found.numbers, classes, deal.spans(config.dev, config.test))
-    of_row = parts[found.of_row]
+    of_row, torn = _settled(parts[found.of_row], keys, found, earlier, facts)
+    warnings += torn
     if keys.labels is not None:
         assert classes is not None
         _check_classes(keys, classes)
@@ -94,7 +115,9 @@ def _empty_in_folds(keys: RowKeys, found: Components, config: SplitConfig) -> li
     ]
 
 
-def _planned_by_time(keys: RowKeys, found: Components, config: SplitConfig, facts: dict[str, Any]) -> Plan:
+def _planned_by_time(
+    keys: RowKeys, found: Components, config: SplitConfig, earlier: Earlier | None, facts: dict[str, Any]
+) -> Plan:
     """A component stands where its newest row stands, so nothing that is trained on is newer than the cut."""
     assert keys.times is not None
     values = keys.times.values
@@ -102,14 +125,15 @@ def _planned_by_time(keys: RowKeys, found: Components, config: SplitConfig, fact
     np.maximum.at(newest, found.of_row, values)
     sizes = np.bincount(found.of_row, minlength=len(found))
     dev_from, test_from = find_cuts(keys.times, newest, sizes, config)
-    parts = deal.by_time(newest, dev_from, test_from)[found.of_row]
-    for name, cut, share in (("dev_from", dev_from, config.dev), ("test_from", test_from, config.test)):
+    cut = deal.by_time(newest, dev_from, test_from)[found.of_row]
+    parts, warnings = _settled(cut, keys, found, earlier, facts)
+    for name, time, share in (("dev_from", dev_from, config.dev), ("test_from", test_from, config.test)):
         if share > 0:
-            facts[name] = keys.times.text(cut)
+            facts[name] = keys.times.text(time)
     facts["rows_with_a_newer_row_of_their_group"] = int(
         (parts != deal.by_time(values, dev_from, test_from)).sum()
     )
-    return Plan(parts, facts)
+    return Plan(parts, facts, tuple(warnings))
 
 
 def _check_classes(keys: RowKeys, classes: Hashes) -> None:

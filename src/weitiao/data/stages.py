@@ -34,6 +34,7 @@ from weitiao.types import Dataset, Example
 
 if TYPE_CHECKING:
     from weitiao.data.augment.request import Generator
+    from weitiao.data.split_keep import Earlier
 
 Progress = Callable[[str, int], None]
 _OFTEN = 1000  # rows between two words about progress
@@ -270,11 +271,21 @@ def _split(parts: Mapping[str, Sequence[Example]], data: DataConfig, root: Path)
         return _Placed({name: _grouped(parts.get(name, ()), str) for name in PARTS}, {})
     mask = make_mask(data.split.mask, root=root)
     pool = parts["sources"]
-    plan = plan_split(pool, data.split, lambda example: group_key(example, mask))
+    plan = plan_split(
+        pool, data.split, lambda example: group_key(example, mask), _earlier(data.split.keep, root)
+    )
     rows = dict(zip(PARTS, rows_of(plan, data.split), strict=True))
     chosen = {name: _grouped(_at(pool, map(int, numbers)), mask) for name, numbers in rows.items()}
     prompts = {} if plan.prompts is None else {name: plan.prompts[numbers] for name, numbers in rows.items()}
     return _Placed(chosen, {**_split_section(data), **plan.facts}, plan.warnings, prompts)
+
+
+def _earlier(folder: str | None, root: Path) -> Earlier | None:
+    if folder is None:
+        return None
+    from weitiao.data.split_keep import read_earlier
+
+    return read_earlier(root / Path(folder).expanduser())
 
 
 def _split_section(data: DataConfig) -> dict[str, Any]:

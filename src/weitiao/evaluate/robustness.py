@@ -65,7 +65,8 @@ def curves(
         DataError: There is no sample.
         ValueError: No metric applies, or lists of different lengths.
     """
-    asked = tuple(dict.fromkeys([*([metric] if metric else []), *metrics]))
+    named = [metric, *metrics] if metric else metrics
+    asked = tuple(dict.fromkeys(named))
     closed = find_closed_set(references)
     measured = [measure(a, references, asked, closed) for found in answers.values() for a in found]
     draws = resample([m for each in measured for m in each], resamples=bootstrap, seed=seed)

@@ -21,6 +21,7 @@ from weitiao.infer.positions import check_lengths
 from weitiao.models.load import Base, load_base
 from weitiao.tuning.adapter import check_base, check_format, prefix_of, read_config, read_tensors
 from weitiao.tuning.exchange.placing import on_base
+from weitiao.tuning.full import load_weights
 from weitiao.types import Message
 
 Prompt = str | Mapping[str, Any] | Sequence[Message]
@@ -344,7 +345,7 @@ def _over(opened: Base, config: dict[str, Any], folder: Path) -> Loaded:
     check_base(config, opened.describe(), folder)
     format = restored_format(config, opened.tokenizer, folder)
     if config["method"]["kind"] == "full":
-        _load_weights(opened.model, tensors, folder)
+        load_weights(opened.model, tensors, folder)
         return Loaded(opened, format, None, config)
     kv = prefix_of(tensors, opened.model, folder).to(opened.model.device)
     prefix = on_base(kv, int(config.get("position_start", kv.shape[3])), opened.model)
@@ -384,22 +385,3 @@ def _section(wanted: Mapping[str, Any], folder: Path) -> FormatConfig:
         )
     known: Any = section.model_validate({k: wanted[k] for k in section.model_fields if k in wanted})
     return known
-
-
-def _load_weights(model: Any, tensors: Mapping[str, Tensor], folder: Path) -> None:
-    """Replace the weights of a base by those of a fully tuned one."""
-    tied = set(getattr(model, "all_tied_weights_keys", None) or ())
-    own = model.state_dict()
-    problems = [f"lacks {name}" for name in own if name not in tensors and name not in tied]
-    problems += [f"has the unknown {name}" for name in tensors if name not in own]
-    problems += [
-        f"{name} has shape {list(tensor.shape)}, the base needs {list(own[name].shape)}"
-        for name, tensor in tensors.items()
-        if name in own and own[name].shape != tensor.shape
-    ]
-    if problems:
-        raise AdapterError(
-            f"{folder} does not hold the weights of this base: {'; '.join(problems[:5])}",
-            remedy="load it with the base it was trained on",
-        )
-    model.load_state_dict(dict(tensors), strict=False)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import takewhile
 from pathlib import Path
 from typing import Any
@@ -15,12 +15,14 @@ from weitiao.config import Recipe, RobustnessConfig
 from weitiao.data import dataset_hash, prepare
 from weitiao.errors import ConfigError, DataError
 from weitiao.evaluate.robustness_page import render
+from weitiao.infer.loaded import Loaded
 from weitiao.models.load import Base
 from weitiao.pipeline.answering import draw, reference_texts
 from weitiao.pipeline.files import claim, versions, write_json, write_lines, write_text
 from weitiao.pipeline.measuring import trained_on
 from weitiao.pipeline.opening import fitter_of
 from weitiao.pipeline.robustness import (
+    DamagedTest,
     adapter_folder,
     check_metric,
     check_room,
@@ -32,8 +34,9 @@ from weitiao.pipeline.robustness import (
     run_name,
 )
 from weitiao.pipeline.running import resolve
+from weitiao.recipe import Resolved
 from weitiao.tuning.adapter import read_config
-from weitiao.types import Dataset
+from weitiao.types import Dataset, Example
 
 _SHOWN = 12
 
@@ -80,16 +83,8 @@ def compare_robustness(
     bases: list[Base] = []
     opened = {name: open_shared(folder, bases, base) for name, folder in folders.items()}
     contenders = [contender(loaded, name) for name, loaded in opened.items()]
-    first = next(iter(opened.values()))
-    plain = first.format.inner if isinstance(first.format, Absorbed) else first.format
-    fitter = fitter_of(whole, first.base, plain)
-    dataset = prepare(for_the_test(whole), root=resolved.root, fitter=fitter)
-    if not dataset.test:
-        raise DataError("the recipe has no test part", remedy="raise data.split.test, or name data.test")
-    examples = draw(dataset.test, config.limit, whole.seed)
-    references = reference_texts(contenders[0].format, examples)
-    check_metric(config, references, "metric")
-    tests = damaged_tests(whole, resolved.root, examples, config, fitter)
+    tests, test = _tests(resolved, config, next(iter(opened.values())))
+    check_metric(config, reference_texts(contenders[0].format, tests[0].examples), "metric")
     for who in contenders:
         check_room(who.tuned.model, who.format, tests, who.decode.max_new_tokens, who.tuned.prefix_length)
     if out is not None:
@@ -106,14 +101,11 @@ def compare_robustness(
     report = {
         "name": " / ".join(folders),
         "robustness": section,
-        "runs": {name: _origin(folder) for name, folder in folders.items()},
-        "notes": [
-            f"{name}: {note}" for name, folder in folders.items() for note in trained_on(folder, examples)
-        ],
+        **_sources(folders, tests[0].originals),
         "facts": {
             "recipe": whole.name,
-            "test_samples": len(examples),
-            "test_sha256": dataset_hash(Dataset((), (), dataset.test, {})),
+            "test_samples": section["n"],
+            "test_sha256": test,
             "seed": whole.seed,
             "bootstrap": whole.evaluate.bootstrap,
             "damage": section["damage"],
@@ -164,6 +156,28 @@ def _folders(runs: Sequence[str | Path]) -> dict[str, Path]:
     }
 
 
+def _tests(
+    resolved: Resolved[Recipe], config: RobustnessConfig, first: Loaded
+) -> tuple[list[DamagedTest], str]:
+    """The test part at each rate, its lengths counted as the first model counts them, and the hash of the part."""
+    recipe = resolved.value
+    plain = first.format.inner if isinstance(first.format, Absorbed) else first.format
+    fitter = fitter_of(recipe, first.base, plain)
+    test = prepare(for_the_test(recipe), root=resolved.root, fitter=fitter).test
+    if not test:
+        raise DataError("the recipe has no test part", remedy="raise data.split.test, or name data.test")
+    examples = draw(test, config.limit, recipe.seed)
+    return damaged_tests(recipe, resolved.root, examples, config, fitter), dataset_hash(
+        Dataset((), (), test, {})
+    )
+
+
+def _sources(folders: Mapping[str, Path], examples: Sequence[Example]) -> dict[str, Any]:
+    """Which adapters these are, and which of them was trained on some of the examples."""
+    notes = [f"{name}: {note}" for name, folder in folders.items() for note in trained_on(folder, examples)]
+    return {"runs": {name: _origin(folder) for name, folder in folders.items()}, "notes": notes}
+
+
 def _origin(folder: Path) -> dict[str, Any]:
     """Which adapter it is."""
     config = read_config(folder)
@@ -185,7 +199,6 @@ def _write(out: Path, report: dict[str, Any], rows: list[dict[str, Any]], last: 
 
 def _shown(rows: Sequence[dict[str, Any]], last: float) -> list[dict[str, Any]]:
     """Some prompts of the last rate that not every model answers rightly, without the lines that all begin with."""
-    written = {row["id"]: row["prompt"] for row in rows if row["cer"] == rows[0]["cer"]}
     lines = [row["prompt"].split("\n") for row in rows]
     same = sum(1 for _ in takewhile(lambda found: len(set(found)) == 1, zip(*lines, strict=False)))
 
@@ -193,7 +206,7 @@ def _shown(rows: Sequence[dict[str, Any]], last: float) -> list[dict[str, Any]]:
         return "\n".join(prompt.split("\n")[same:]) or prompt
 
     return [
-        {**row, "clean": own(written[row["id"]]), "heard": own(row["prompt"])}
+        {**row, "clean": own(row["original"]), "heard": own(row["prompt"])}
         for row in rows
         if row["cer"] == last
         and any(said.strip() != row["reference"].strip() for said in row["answers"].values())

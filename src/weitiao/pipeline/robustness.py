@@ -34,11 +34,13 @@ class DamagedTest:
 
     Attributes:
         rate: What was asked for, and what came.
-        examples: [N] in the order of the undamaged test.
+        examples: [N] as they are answered.
+        originals: [N] undamaged, in the same order.
     """
 
     rate: Rate
     examples: tuple[Example, ...]
+    originals: tuple[Example, ...]
 
 
 @dataclass(frozen=True)
@@ -85,7 +87,7 @@ def damaged_tests(
     kept, tests = for_the_test(recipe), []
     for cer in config.cer:
         if cer == 0:
-            tests.append(DamagedTest(Rate(0.0, 0.0, 0), tuple(examples)))
+            tests.append(DamagedTest(Rate(0.0, 0.0, 0), tuple(examples), tuple(examples)))
             continue
         steps = (*kept.data.steps, config.step(cer, recipe.seed))
         noisy = kept.model_copy(update={"data": kept.data.model_copy(update={"steps": steps})})
@@ -93,7 +95,7 @@ def damaged_tests(
             e.meta["noise"]["of"]: e for e in prepare(noisy, root=root, fitter=fitter).test if _is_heard(e)
         }
         found = tuple(heard.get(example.id, example) for example in examples)
-        tests.append(DamagedTest(_rate(cer, examples, found), found))
+        tests.append(DamagedTest(_rate(cer, examples, found), found, tuple(examples)))
     return tests
 
 
@@ -226,7 +228,7 @@ def measure_robustness(
     Raises:
         DataError: No sample, or a prompt that leaves no room for the answer.
     """
-    examples = tests[0].examples
+    examples = tests[0].originals
     answers: dict[str, list[list[str]]] = {}
     with bar_on(console) as bar:
         task = bar.add_task("measuring under noise", total=len(contenders) * len(tests) * len(examples))
@@ -249,7 +251,8 @@ def measure_robustness(
         {
             "id": clean.id,
             "cer": test.rate.target,
-            "prompt": "\n".join(m.content for m in heard.prompt),
+            "original": _text(clean),
+            "prompt": _text(heard),
             "reference": references[n],
             "answers": {name: found[k][n] for name, found in answers.items()},
         }
@@ -257,6 +260,10 @@ def measure_robustness(
         for n, (clean, heard) in enumerate(zip(examples, test.examples, strict=True))
     ]
     return {**section, "damage": {**said, "seed": seed if config.seed is None else config.seed}}, rows
+
+
+def _text(example: Example) -> str:
+    return "\n".join(m.content for m in example.prompt)
 
 
 def _answers(who: Contender, test: DamagedTest, advance: Callable[[int], None]) -> list[str]:

@@ -64,6 +64,9 @@ class Samples:
     unused: int
 
 
+_QUESTION_AND_REPLY = [("user", False), ("assistant", True)]
+
+
 def samples_of(dialogue: Dialogue, dialogues: Dialogues) -> Samples:
     """One sample for every reply, or one for all of them.
 
@@ -77,6 +80,8 @@ def samples_of(dialogue: Dialogue, dialogues: Dialogues) -> Samples:
         FieldError: There is no reply to learn.
     """
     messages = dialogue.messages
+    if dialogues == "rounds" and [(m.role, m.train) for m in messages] == _QUESTION_AND_REPLY:
+        return Samples((messages,), (1,), 0)  # most rows of most files
     asked = next((k for k, m in enumerate(messages) if m.role in ("user", "tool")), len(messages))
     replies = [k for k, m in enumerate(messages) if m.role == "assistant" and m.train and k > asked]
     if dialogue.is_round and dialogues == "rounds":

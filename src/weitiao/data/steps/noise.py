@@ -69,7 +69,10 @@ class Noise:
                 yield damaged
         problems.raise_if_any()
         account.facts.update(
-            damaged=num_damaged, target_cer=self.config.cer, cer=round(edits / length, 4) if length else 0.0
+            seed=self.seed,
+            damaged=num_damaged,
+            target_cer=self.config.cer,
+            cer=round(edits / length, 4) if length else 0.0,
         )
 
     def _damaged(
