@@ -162,7 +162,7 @@ def measure(side: str, path: Path, work: Path) -> dict[str, Any]:
 
 def main() -> None:
     """Measure both sides and print a table."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--rows", type=int, nargs="+", default=[100_000, 1_000_000])
     parser.add_argument("--sides", nargs="+", choices=SIDES, default=SIDES)
     parser.add_argument("--work", type=Path, default=None)

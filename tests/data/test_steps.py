@@ -14,7 +14,7 @@ from weitiao.data import make_fitter, prepare
 from weitiao.data.noise import distance
 from weitiao.data.steps import Account, apply_step, make_step
 from weitiao.errors import DataError
-from weitiao.types import Dataset, Example, Message, content_id
+from weitiao.types import Dataset, Example, Message, ToolCall, content_id
 
 QUESTION = "请问第{}家公司在二零一九年的营业收入一共是多少元"
 
@@ -183,3 +183,24 @@ def test_steps_stream() -> None:
 
     for section in (NoiseStep(column="q"),):
         assert next(make_step(section).apply(endless(), Account())).reference == "x"
+
+
+def test_what_a_function_returned_is_not_damaged() -> None:
+    question, found = "请问这家酒店今天晚上还有没有空房间可以预订", '{"电话号码": "零一零八八八八六六六六"}'
+    messages = (
+        Message("user", question),
+        Message("assistant", "", tool_calls=(ToolCall("find"),)),
+        Message("tool", found),
+        Message("assistant", "有的", train=True),
+    )
+    config = NoiseStep(cer=0.5, keep_original=False)
+    (damaged,), _ = apply_step(make_step(config), [Example(content_id(messages), messages)], "train")
+    assert damaged.messages[0].content != question
+    assert damaged.messages[1:] == messages[1:]
+
+
+def test_where_nobody_asks_nothing_is_damaged() -> None:
+    messages = (Message("system", "请问今天的天气怎么样"), Message("assistant", "晴", train=True))
+    lonely = Example(content_id(messages), messages)
+    kept, _ = apply_step(make_step(NoiseStep(cer=0.5, keep_original=False)), [lonely], "train")
+    assert list(kept) == [lonely]

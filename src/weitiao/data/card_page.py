@@ -169,8 +169,8 @@ def class_views(classes: Any) -> tuple[ClassView, ...]:
     """``{label: [before, after]}`` as bars, the largest class before the step first; anything else as none."""
     if not isinstance(classes, Mapping):
         return ()
-    rows = [
-        (str(label), *pair)
+    rows: list[tuple[str, int, int]] = [
+        (str(label), int(pair[0]), int(pair[1]))
         for label, pair in classes.items()
         if isinstance(pair, Sequence) and len(pair) == 2 and all(isinstance(n, int) for n in pair)
     ]

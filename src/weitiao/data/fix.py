@@ -94,7 +94,7 @@ def drop_duplicates(examples: Sequence[Example], mode: str, shelve: Shelve) -> F
     same = SamePrompts(facts.prompts, facts.answers)
     repeated = np.ones(len(facts), bool)
     repeated[same.first_pairs] = False
-    return _without(examples, repeated, "equal to an earlier row", shelve)
+    return _without(examples, repeated.tolist(), "equal to an earlier row", shelve)
 
 
 def settle_contradictions(examples: Sequence[Example], mode: str, shelve: Shelve) -> Fixed:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -111,6 +112,5 @@ def _json(path: Path) -> dict[str, Any] | None:
 
 
 def _version() -> str:
-    from weitiao import __version__
-
-    return __version__
+    # By name: for type checkers the package imports its heavy rooms, which this room may not.
+    return import_module("weitiao").__version__

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from weitiao.types import ROLES, Example, Message, Origin, ToolCall
 
 _written = json.JSONEncoder(ensure_ascii=False).encode  # made once: json.dumps makes one for every value
 _quoted = json.encoder.encode_basestring  # what `_written` gives for a text, several times as fast
-_scan = json.JSONDecoder().scan_once
+_scan: Callable[[str, int], tuple[Any, int]] = getattr(json.JSONDecoder(), "scan_once")  # noqa: B009
 _FLAG = {True: "true", False: "false"}
 
 

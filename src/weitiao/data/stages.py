@@ -115,7 +115,7 @@ def prepare(
         steps += lines
         if lines:  # what a step made may be too long
             changed = _fitted(changed, fitter, data.truncate, steps, room)
-        placed = _Placed(dict(changed), placed.facts, placed.warnings)
+        placed = _Placed(changed, placed.facts, placed.warnings)
     cleaned = {name: map(without_fields, placed.examples[name]) for name in PARTS}
     return _with_card(cleaned, {**known, "steps": steps, "warnings": placed.warnings}, room, placed.prompts)
 
@@ -259,7 +259,7 @@ class _Placed:
         prompts: `prompt_key` of the same examples, where they are known.
     """
 
-    examples: dict[str, Iterable[Example]]
+    examples: Mapping[str, Iterable[Example]]
     facts: dict[str, Any]
     warnings: tuple[str, ...] = ()
     prompts: Mapping[str, Iterable[int]] = field(default_factory=dict)

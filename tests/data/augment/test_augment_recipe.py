@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from weitiao.config import Recipe
 from weitiao.data import prepare
-from weitiao.errors import ConfigError, DataError
+from weitiao.errors import ConfigError, DataError, ModelError
 from weitiao.types import Dataset
 
 
@@ -89,3 +89,111 @@ def test_who_writes(chat: Chat, tmp_path: Path) -> None:
         make(tmp_path, {"kind": "augment", "base": {}})
     with pytest.raises(ValidationError, match="not both"):
         make(tmp_path, step(chat, base={}))
+
+
+def calling(k: int) -> dict[str, Any]:
+    """A question, a call with the name in it, what it found, and the reply."""
+    call = {"type": "function", "function": {"name": "find", "arguments": f'{{"name": "{hotel(k)}"}}'}}
+    messages = [
+        {"role": "user", "content": f"帮我查一下{hotel(k)}的电话是多少？"},
+        {"role": "assistant", "content": None, "tool_calls": [{**call, "id": "1"}]},
+        {"role": "tool", "tool_call_id": "1", "content": f'{{"电话": "010-{k:04d}"}}'},
+        {"role": "assistant", "content": f"电话是010-{k:04d}。"},
+    ]
+    return {"messages": messages}
+
+
+def hotel(k: int) -> str:
+    return f"{chr(0x4E10 + 31 * k)}{chr(0x5E10 + 17 * k)}酒店"
+
+
+def test_of_a_dialogue_with_calls_the_question_is_written_anew(chat: Chat, tmp_path: Path) -> None:
+    write_rows(tmp_path / "in.jsonl", [calling(k) for k in range(6)])
+    augment = step(chat, column=None, rounds=1)
+    recipe = Recipe.model_validate({"data": {"train": [{"file": "in.jsonl"}], "steps": [augment]}})
+    dataset = prepare(recipe, root=tmp_path)
+    sources = {e.id: e for e in dataset.train if "augment" not in e.meta}
+    new = [e for e in dataset.train if "augment" in e.meta]
+    assert {e.messages[-2].role for e in new} == {"user", "tool"}
+    for example in new:
+        source = sources[example.meta["augment"]["of"]]
+        assert example.messages[0].content != source.messages[0].content
+        assert example.messages[1:] == source.messages[1:], "calls and what they found stay"
+
+
+def test_a_name_in_a_call_stays_in_the_question(chat: Chat, tmp_path: Path) -> None:
+    def nameless(body: dict[str, Any]) -> str:
+        return json.dumps(["麻烦您告诉我那家酒店的电话号码是多少，谢谢您？"], ensure_ascii=False)
+
+    chat.write = nameless
+    write_rows(tmp_path / "in.jsonl", [{"messages": calling(k)["messages"][:2]} for k in range(4)])
+    augment = step(chat, column=None, rounds=1)
+    recipe = Recipe.model_validate({"data": {"train": [{"file": "in.jsonl"}], "steps": [augment]}})
+    dataset = prepare(recipe, root=tmp_path)
+    assert len(dataset.train) == 4
+    (line,) = [line for line in dataset.card["steps"] if line["name"] == "augment"]
+    assert [drop["reason"] for drop in line["dropped_texts"]] == ["a name or quoted span is lost"]
+
+
+@pytest.mark.parametrize("kinds", [["expand"], ["paraphrase"]])
+def test_nothing_that_is_written_repeats_a_row_of_dev_or_test(
+    chat: Chat, tmp_path: Path, kinds: list[str]
+) -> None:
+    plain = make(tmp_path)
+    held_out = [e.messages[0].content.split("？", 1)[1] for e in (*plain.dev, *plain.test)]
+    answers = iter(held_out * 100)
+
+    def leaking(body: dict[str, Any]) -> str:
+        return json.dumps([next(answers) for _ in range(asked_count(body))], ensure_ascii=False)
+
+    chat.write = leaking
+    wanted = {"target_per_class": 60} if kinds == ["expand"] else {}
+    dataset = make(tmp_path, step(chat, kinds=kinds, rounds=1, **wanted))
+    assert dataset.train == plain.train
+    assert dataset.card["leaks"]["count"] == 0
+    (line,) = [line for line in dataset.card["steps"] if line["name"] == "augment"]
+    reasons = {drop["reason"] for drop in line["dropped_texts"]}
+    assert "near-duplicate of a row of dev or test" in reasons or kinds != ["expand"]
+
+
+def test_the_card_says_what_the_texts_cost(chat: Chat, tmp_path: Path) -> None:
+    endpoint = {"url": chat.url, "model": "writer", "price_in": 10, "price_out": 20}
+    augment = step(chat, endpoint=endpoint)
+    first = make(tmp_path, augment)
+    (line,) = [line for line in first.card["steps"] if line["name"] == "augment"]
+    asked = len(chat.bodies)
+    assert line["cost"] == {
+        "answers": asked,
+        "prompt_tokens": 100 * asked,
+        "answer_tokens": 50 * asked,
+        "answers_without_token_counts": 0,
+        "money": pytest.approx(asked * (100 * 10 + 50 * 20) / 1e6),
+    }
+    assert make(tmp_path, augment).card == first.card, "from disk it is the same"
+
+
+def test_a_budget_that_ends_says_what_is_spent(chat: Chat, tmp_path: Path) -> None:
+    endpoint = {"url": chat.url, "model": "writer", "price_in": 10, "price_out": 20, "max_tokens": 60}
+    with pytest.raises(ModelError, match=r"budget of 0\.02\. 0\.0\d+ is spent") as caught:
+        make(tmp_path, step(chat, endpoint=endpoint, budget=0.02))
+    assert "run again" in (caught.value.remedy or "")
+    assert 0 < len(chat.bodies) * (100 * 10 + 50 * 20) / 1e6 <= 0.02
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (
+            {"endpoint": {"url": "localhost:8000", "model": "m"}},
+            "data.steps: augment: endpoint.url: expected an http",
+        ),
+        ({"cache": "in.jsonl"}, "data.steps: augment: cache: "),
+    ],
+)
+def test_errors_speak_of_keys_of_the_recipe(
+    chat: Chat, tmp_path: Path, change: dict[str, Any], said: str
+) -> None:
+    with pytest.raises(ConfigError) as caught:
+        make(tmp_path, step(chat, **change))
+    assert caught.value.message.startswith(said)
+    assert "--" not in str(caught.value)

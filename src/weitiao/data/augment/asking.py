@@ -12,7 +12,7 @@ from typing import Protocol
 
 from weitiao.data.augment.budget import Budget, Prices
 from weitiao.data.augment.cache import AnswerCache
-from weitiao.data.augment.request import Answer, ChatRequest, Failure, Generator, Refused, TryAgain
+from weitiao.data.augment.request import Answer, ChatRequest, Failure, Generator, Refused, TryAgain, Usage
 from weitiao.errors import WeitiaoError
 
 _FIRST_WAIT_S = 0.5
@@ -54,6 +54,8 @@ class Tally:
         unconfirmed: Money set down for attempts whose answer never arrived; it may not be on the bill.
         unreported: Answers without a count of tokens; they are charged with the most they can cost.
         saved: Money that the answers on disk did cost when they were made.
+        used: Tokens of all answers, those on disk too: the same in each run of the same job.
+        uncounted: Answers, those on disk too, whose generator did not count tokens.
     """
 
     sent: int = 0
@@ -67,6 +69,17 @@ class Tally:
     unconfirmed: float = 0.0
     unreported: int = 0
     saved: float = 0.0
+    used: Usage = Usage(0, 0)
+    uncounted: int = 0
+
+    def use(self, answer: Answer) -> None:
+        """Count an answer, wherever it comes from."""
+        if answer.usage is None:
+            self.uncounted += 1
+        else:
+            self.used = Usage(
+                self.used.prompt + answer.usage.prompt, self.used.completion + answer.usage.completion
+            )
 
 
 @dataclass(frozen=True)
@@ -166,6 +179,7 @@ class Session:
         stored = self.cache.get(key)
         if stored is not None:
             self.tally.cached += 1
+            self.tally.use(stored)
             self.tally.saved += self.prices.cost(stored.usage) if stored.usage else 0.0
             return stored  # also when nothing more is sent
         reason = ""
@@ -235,6 +249,7 @@ class Session:
 
     def _cost(self, answer: Answer, most: float) -> float:
         self.tally.answered += 1
+        self.tally.use(answer)
         if answer.usage is None:
             self.tally.unreported += 1
             return most

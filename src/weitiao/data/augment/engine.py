@@ -83,6 +83,7 @@ async def augment(
     session: Session,
     *,
     words: Words | None = None,
+    held_out: Iterable[str] = (),
     progress: Progress | None = None,
 ) -> Augmented:
     """Write new texts for items.
@@ -94,13 +95,14 @@ async def augment(
         config: What is wanted.
         session: Asks the generator, which is entered already.
         words: Names and glossary.
+        held_out: Texts of dev and test, which no new text may nearly repeat.
         progress: Told about requests.
 
     Raises:
         ConfigError: The endpoint answers nothing at all.
     """
     words, progress = words or Words(), progress or NoProgress()
-    sieve = Sieve(config.filter, items, words.names)
+    sieve = Sieve(config.filter, items, words.names, held_out)
     quotas = quotas_of(items, config)
     result = Augmented(wanted=sum(quota.wanted for quota in quotas))
     labels = models_of(items) if config.filter.verify else {}
@@ -161,7 +163,7 @@ def _sifted(
                 yield _Candidate(quota, unit, text)
                 continue
             dropped.append(Dropped(reason, where, text))
-            if reason in (reasons.NEAR_SOURCE, reasons.NEAR_OTHER):
+            if reason in (reasons.NEAR_SOURCE, reasons.NEAR_OTHER, reasons.NEAR_HELD_OUT):
                 quota.repeats.append(text)
         dropped.extend(Dropped(reasons.TOO_FEW, where) for _ in range(unit.count - len(texts)))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Sequence
+from collections.abc import Coroutine, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
@@ -18,7 +18,7 @@ from weitiao.data.augment.endpoint import Endpoint
 from weitiao.data.augment.engine import Augmented, Progress, Words, augment
 from weitiao.data.augment.item import Item
 from weitiao.data.augment.request import Generator
-from weitiao.data.augment.samples import examples_of, items_of_examples
+from weitiao.data.augment.samples import examples_of, items_of_examples, texts_of
 from weitiao.errors import ConfigError, DataError
 from weitiao.types import Example
 
@@ -49,6 +49,7 @@ def write_texts(
     root: Path | None = None,
     notes: Notes | None = None,
     spent: float = 0.0,
+    held_out: Iterable[str] = (),
     progress: Progress | None = None,
 ) -> Done:
     """Write new texts for items; every answer is on disk before it is used.
@@ -60,6 +61,7 @@ def write_texts(
         root: Folder that relative paths of the settings start at; default: the working directory.
         notes: Where spending is noted.
         spent: Money that earlier runs of the same job have spent.
+        held_out: Texts of dev and test, which no new text may nearly repeat.
         progress: Told about requests.
 
     Raises:
@@ -74,14 +76,14 @@ def write_texts(
         writer,
         cache,
         Budget(config.budget, spent),
-        prices=_prices(config),
+        prices=prices_of(config),
         policy=_policy(config),
         notes=notes,
     )
 
     async def job() -> Augmented:
         async with writer:
-            return await augment(items, config, session, words=words, progress=progress)
+            return await augment(items, config, session, words=words, held_out=held_out, progress=progress)
 
     made = _finish(job())
     return Done(made, session.tally, writer.name, session.last_failure)
@@ -93,17 +95,20 @@ def augment_examples(
     *,
     generator: Generator | None = None,
     root: Path | None = None,
+    held_out: Iterable[Example] = (),
     progress: Progress | None = None,
 ) -> tuple[list[Example], Done]:
     """New examples whose last question, or the value of ``column`` in it, is worded anew.
 
-    The rest is that of their source. Meant for the training part alone, after the split.
+    The rest is that of their source. Meant for the training part alone, after the split; ``held_out`` are the examples
+    of the others, which no new one may nearly repeat.
 
     Raises:
         ConfigError: As `write_texts`.
     """
     items = items_of_examples(examples, config)
-    done = write_texts(items, config, generator=generator, root=root, progress=progress)
+    texts = texts_of(held_out, config.column)
+    done = write_texts(items, config, generator=generator, root=root, held_out=texts, progress=progress)
     return examples_of(examples, done.made.variants, config), done
 
 
@@ -133,7 +138,8 @@ def _endpoint(config: AugmentConfig) -> Endpoint:
     return Endpoint(config.endpoint)
 
 
-def _prices(config: AugmentConfig) -> Prices:
+def prices_of(config: AugmentConfig) -> Prices:
+    """Of the endpoint; nothing costs anything where it names none."""
     found = config.endpoint
     return Prices() if found is None else Prices(found.price_in or 0.0, found.price_out or 0.0)
 

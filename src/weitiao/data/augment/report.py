@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from weitiao.config.augment import AugmentConfig
+from weitiao.data.augment.budget import Prices
 from weitiao.data.augment.item import Dropped
 from weitiao.data.augment.job import Done
 
@@ -50,6 +51,18 @@ def report_of(done: Done, config: AugmentConfig, *, rows: int, spent_before: flo
             "answers_without_token_counts": tally.unreported,
         },
         "dropped": drops_of(made.dropped),
+    }
+
+
+def cost_of(done: Done, prices: Prices) -> dict[str, Any]:
+    """What the texts cost, whenever their answers were paid for: the same in each run of the same job."""
+    tally = done.tally
+    return {
+        "answers": tally.answered + tally.cached,
+        "prompt_tokens": tally.used.prompt,
+        "answer_tokens": tally.used.completion,
+        "answers_without_token_counts": tally.uncounted,
+        "money": _money(prices.cost(tally.used)),
     }
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from weitiao.config.augment import AugmentFilter
 from weitiao.data.augment.item import Item, Unit
@@ -28,6 +28,7 @@ NUMBER_NEW = "a number is new"
 NAME_LOST = "a name or quoted span is lost"
 NEAR_SOURCE = "near-duplicate of its source"
 NEAR_OTHER = "near-duplicate of another text"
+NEAR_HELD_OUT = "near-duplicate of a row of dev or test"
 LABEL_CHANGED = "the model gives it another label"
 UNJUDGED = "the label could not be checked"
 
@@ -62,13 +63,22 @@ class Sieve:
         settings: Thresholds.
         items: All texts of the data set: nothing that is made may nearly repeat one of them.
         names: Names that must stay wherever a source holds them.
+        held_out: Texts of other parts of the data set, which must not come back in this one.
     """
 
-    def __init__(self, settings: AugmentFilter, items: Sequence[Item], names: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        settings: AugmentFilter,
+        items: Sequence[Item],
+        names: Sequence[str] = (),
+        held_out: Iterable[str] = (),
+    ) -> None:
         self.settings, self.names = settings, tuple(names)
-        self._near = NearIndex(settings.near)
+        self._near, self._held_out = NearIndex(settings.near), NearIndex(settings.near)
         for item in items:
             self._near.add(item.text)
+        for text in held_out:
+            self._held_out.add(text)
 
     def reason(self, text: str, unit: Unit) -> str | None:
         """Why a text is dropped; None for a good one, which is remembered."""
@@ -136,7 +146,7 @@ class Sieve:
     def _is_new(self, text: str, unit: Unit) -> str | None:
         other = self._near.near(text)
         if other is None:
-            return None
+            return NEAR_HELD_OUT if self._held_out.near(text) is not None else None
         return NEAR_SOURCE if any(other == item.text for item in unit.sources) else NEAR_OTHER
 
 

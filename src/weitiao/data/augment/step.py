@@ -9,9 +9,11 @@ from pathlib import Path
 from weitiao.config import DataConfig
 from weitiao.config.augment import AugmentConfig
 from weitiao.data.augment.engine import NoProgress, Progress
-from weitiao.data.augment.job import augment_examples
-from weitiao.data.augment.report import report_of
+from weitiao.data.augment.job import Done, augment_examples, prices_of
+from weitiao.data.augment.report import cost_of, report_of
 from weitiao.data.augment.request import Generator
+from weitiao.data.augment.samples import question_of
+from weitiao.data.facts import said
 from weitiao.data.steps.step import Account
 from weitiao.errors import ConfigError, ModelError
 from weitiao.types import Example
@@ -25,6 +27,7 @@ class Augment:
         generator: Who writes; default: the endpoint of the settings.
         root: Folder that relative paths of the settings start at.
         progress: Told about requests.
+        held_out: Examples of other parts, which no new one may nearly repeat.
     """
 
     name = "augment"
@@ -36,8 +39,14 @@ class Augment:
         generator: Generator | None = None,
         root: Path | None = None,
         progress: Progress | None = None,
+        held_out: Iterable[Example] = (),
     ) -> None:
         self.config, self.generator, self.root, self.progress = config, generator, root, progress
+        self.held_out = held_out
+
+    def avoiding(self, held_out: Iterable[Example]) -> Augment:
+        """The same step, whose new examples nearly repeat none of these."""
+        return Augment(self.config, self.generator, self.root, self.progress, held_out)
 
     def apply(self, examples: Iterable[Example], account: Account) -> Iterator[Example]:
         """The examples, then the new ones.
@@ -47,34 +56,75 @@ class Augment:
             ModelError: The endpoint stopped answering, or the budget ends before all texts are made.
         """
         sources = list(examples)
-        made, done = augment_examples(
-            sources, self.config, generator=self.generator, root=self.root, progress=self.progress
-        )
-        if done.made.stopped is not None:  # a data set that depends on when the money ran out is no data set
-            why = done.last_failure if done.made.stopped == "failures" else "the budget is used up"
-            raise ModelError(
-                f"data.steps: augment: {len(made):,} of {done.made.wanted:,} texts are made, then: {why}",
-                remedy="run again, with a larger budget if need be; what is paid for is not asked again",
+        try:
+            made, done = augment_examples(
+                sources,
+                self.config,
+                generator=self.generator,
+                root=self.root,
+                held_out=self.held_out,
+                progress=self.progress,
             )
+        except ConfigError as error:
+            raise _in_recipe(error) from error
+        if done.made.stopped is not None:  # a data set that depends on when the money ran out is no data set
+            raise _stopped(done, self.config)
         if self.config.target_per_class is not None:
             account.facts["classes"] = _class_counts(sources, made)
         report = report_of(done, self.config, rows=len(sources))
         by_id = {example.id: example for example in sources}
         for example in made:
             source = by_id[example.meta["augment"]["of"]]
-            account.change(source.prompt[-1].content, example.prompt[-1].content)
+            account.change(question_of(source) or "", question_of(example) or "")
         account.facts.update(
             generator=report["generator"],
             settings=report["settings"],
             kinds=report["kinds"],
+            cost=cost_of(done, prices_of(self.config)),
             dropped_texts=report["dropped"],
         )
         yield from sources
         yield from made
 
 
+def _stopped(done: Done, config: AugmentConfig) -> ModelError:
+    """Why a run ended before all texts were made, and what it did cost."""
+    money = done.tally.cost + done.tally.unconfirmed
+    spent = f" {money:.4f} is spent." if money else ""
+    made = f"data.steps: augment: {len(done.made.variants):,} of {done.made.wanted:,} texts are made"
+    if done.made.stopped == "budget":
+        return ModelError(
+            f"{made}: the next request could exceed the budget of {config.budget:g}.{spent}",
+            remedy="run again, with a larger budget if need be; what is paid for is not asked again",
+        )
+    return ModelError(
+        f"{made}, then: {done.last_failure}.{spent}",
+        remedy="run again when the endpoint is back; what is paid for is not asked again",
+    )
+
+
+_KEYS = {
+    "--endpoint": "endpoint.url",
+    "--api-key-env": "endpoint.api_key_env",
+    "--cache": "cache",
+    "--verify": "filter.verify",
+}
+
+
+def _in_recipe(error: ConfigError) -> ConfigError:
+    """An error that names options of the command line, in the words of the recipe."""
+    message, remedy = error.message.removeprefix("augment: "), error.remedy or ""
+    for option, key in _KEYS.items():
+        message, remedy = message.replace(option, key), remedy.replace(option, f"`{key}`")
+    remedy = remedy.replace("go on with --resume", "run again")
+    remedy = remedy.replace(
+        "name the column of the labels with --label, or ", ""
+    )  # labels are the answers here
+    return ConfigError(f"data.steps: augment: {message}", remedy=remedy)
+
+
 def _class_counts(before: Sequence[Example], made: Sequence[Example]) -> dict[str, list[int]]:
-    old, new = (Counter(example.reference or "" for example in part) for part in (before, made))
+    old, new = (Counter(said(example) or "" for example in part) for part in (before, made))
     return {label: [count, count + new[label]] for label, count in old.items()}
 
 

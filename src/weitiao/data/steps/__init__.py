@@ -7,6 +7,7 @@ A new kind of step is a section in `weitiao.config.steps` (with the columns that
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +24,7 @@ from weitiao.data.steps.balance import Balance, Weigh
 from weitiao.data.steps.deduplicate import Deduplicate
 from weitiao.data.steps.mix import Mix
 from weitiao.data.steps.noise import Noise
-from weitiao.data.steps.step import Account, Step, fields_of, without_fields
+from weitiao.data.steps.step import Account, Inventing, Step, fields_of, without_fields
 from weitiao.types import Example
 
 if TYPE_CHECKING:
@@ -122,6 +123,8 @@ def run_after_split(
     for step in steps:
         for name in step.parts:
             if result[name]:
-                result[name], entry = apply_step(step, result[name], name, shelve=shelve)
+                others = chain.from_iterable(result[other] for other in result if other != name)
+                careful = step.avoiding(others) if isinstance(step, Inventing) else step
+                result[name], entry = apply_step(careful, result[name], name, shelve=shelve)
                 entries.append(entry)
     return result, entries

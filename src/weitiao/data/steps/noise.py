@@ -14,7 +14,7 @@ from weitiao.config.steps import FIELDS
 from weitiao.data.facts import COPY
 from weitiao.data.noise import Noised, Span, noisy
 from weitiao.data.problems import Problems
-from weitiao.data.steps.step import Account, fields_of
+from weitiao.data.steps.step import Account, asked_at, fields_of
 from weitiao.types import Example, Message, content_id
 
 _NOTHING = (0, 0)
@@ -47,8 +47,9 @@ class Noise:
         problems = Problems("data.steps: noise")
         edits, length, num_damaged = 0, 0, 0
         for example in examples:
-            where = _region(example, self.config.column)
-            if where == _NOTHING:
+            place = asked_at(example)
+            where = _NOTHING if place is None else _region(example, place, self.config.column)
+            if place is None or where == _NOTHING:
                 yield example
                 continue
             if where is None:
@@ -63,9 +64,9 @@ class Noise:
             if not chosen or self.config.keep_original:
                 yield example
             for _ in range(self.config.copies if chosen else 0):
-                damaged, heard = self._damaged(example, where, rng)
+                damaged, heard = self._damaged(example, place, where, rng)
                 edits, length, num_damaged = edits + heard.distance, length + heard.length, num_damaged + 1
-                account.change(example.prompt[-1].content[slice(*where)], heard.text)
+                account.change(example.messages[place].content[slice(*where)], heard.text)
                 yield damaged
         problems.raise_if_any()
         account.facts.update(
@@ -76,9 +77,8 @@ class Noise:
         )
 
     def _damaged(
-        self, example: Example, where: tuple[int, int], rng: random.Random
+        self, example: Example, place: int, where: tuple[int, int], rng: random.Random
     ) -> tuple[Example, Noised]:
-        place = len(example.prompt) - 1
         prompt = example.messages[place]
         before, text, after = _cut(prompt.content, where)
         answer = example.reference or ""
@@ -109,9 +109,9 @@ def _copy(example: Example) -> str:
     return f":{example.meta[COPY]}" if COPY in example.meta else ""
 
 
-def _region(example: Example, column: str | None) -> tuple[int, int] | None:
-    """Where in the last turn of the prompt the text to damage stands; the last place, as instructions come first."""
-    content = example.prompt[-1].content
+def _region(example: Example, place: int, column: str | None) -> tuple[int, int] | None:
+    """Where in that message the text to damage stands; the last place, as instructions come first."""
+    content = example.messages[place].content
     if column is None:
         return 0, len(content)
     value = fields_of(example).get(column, "")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from weitiao.config.steps import FIELDS
 from weitiao.data.card import step as card_step
@@ -70,10 +70,28 @@ class Step(Protocol):
         ...
 
 
+@runtime_checkable
+class Inventing(Protocol):
+    """A step whose new examples do not come from those of its part alone, and could repeat those of another part."""
+
+    def avoiding(self, held_out: Iterable[Example]) -> Step:
+        """The step that keeps away from these examples."""
+        ...
+
+
 def fields_of(example: Example) -> Mapping[str, str]:
     """Values of the columns that the steps asked for (`weitiao.config.steps.step_columns`)."""
     found: Mapping[str, str] = example.meta.get(FIELDS, {})
     return found
+
+
+def asked_at(example: Example) -> int | None:
+    """Place of the user's last message before the reply; None where there is none.
+
+    The message before the reply is another one where a function was called: its result.
+    """
+    places = (k for k in reversed(range(len(example.prompt))) if example.messages[k].role == "user")
+    return next(places, None)
 
 
 def without_fields(example: Example) -> Example:
