@@ -75,7 +75,7 @@ def test_a_broken_save_leaves_what_was_there(tmp_path: Path) -> None:
     with pytest.raises(TypeError):
         save(Dataset((), (), (unwritable,), {}), tmp_path / "old")
     assert load(tmp_path / "old") == small()
-    assert not list(tmp_path.rglob("*.tmp"))
+    assert not list(tmp_path.rglob(".*"))
 
 
 def test_changed_parts_are_refused(tmp_path: Path) -> None:

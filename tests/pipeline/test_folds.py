@@ -21,7 +21,7 @@ SETS = ["train.max_steps=1", "train.batch_size=2", "evaluate.decode.max_new_toke
 
 
 def predictions(out: Path) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in (out / "predictions.jsonl").read_text("utf-8").splitlines()]
+    return [json.loads(line) for line in (out / "predictions.jsonl").read_text("utf-8").split("\n") if line]
 
 
 def changed(folder: Path) -> dict[str, int]:
@@ -30,11 +30,11 @@ def changed(folder: Path) -> dict[str, int]:
 
 @pytest.fixture(scope="module")
 def rows() -> Rows:
-    """Twelve questions, two to a company."""
+    """Twelve questions, two to a company, with a line break that JSON does not escape."""
     return [
         {
             "company": n // 2,
-            "question": f"公司{n}号 is in which city?",
+            "question": f"公司{n}号 is in\u2028which city?",
             "answer": CITIES[n // 2 % len(CITIES)],
         }
         for n in range(12)

@@ -195,7 +195,8 @@ def _leaks(whole: _Whole) -> dict[str, Any]:
     """Prompts that stand in two parts: ``count`` prompts, and rows of each part that have such a prompt."""
     import numpy as np
 
-    same = SamePrompts(whole.prompts, whole.answers)
+    no_copies = len(whole.rows) == len(whole.prompts)
+    same = whole.same if no_copies else SamePrompts(whole.prompts, whole.answers)
     num = len(same.first)
     rows = [np.bincount(same.group[whole.part == part], minlength=num) for part in range(len(whole.names))]
     found = np.flatnonzero(sum(count > 0 for count in rows) > 1)

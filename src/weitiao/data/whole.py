@@ -2,10 +2,30 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
-import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+
+
+@contextlib.contextmanager
+def fresh_file(path: Path) -> Iterator[Path]:
+    """A temporary name beside a file, which takes the file's place when the block ends; an error leaves nothing behind.
+
+    Args:
+        path: The file; its folder is made where there is none.
+
+    Raises:
+        OSError: The folder cannot be made, or the file not be replaced; also whatever the block raises.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    fresh = _beside(path)
+    try:
+        yield fresh
+        os.replace(fresh, path)
+    finally:
+        with contextlib.suppress(OSError):
+            fresh.unlink(missing_ok=True)
 
 
 def write_whole(path: Path, texts: Iterable[str]) -> None:
@@ -32,9 +52,7 @@ def write_together(files: Sequence[tuple[Path, Iterable[str]]]) -> None:
     Raises:
         OSError: A file cannot be written; also whatever the iterables raise.
     """
-    named = [
-        (path, path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.tmp"), texts) for path, texts in files
-    ]
+    named = [(path, _beside(path), texts) for path, texts in files]
     try:
         for path, fresh, texts in named:
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -46,6 +64,11 @@ def write_together(files: Sequence[tuple[Path, Iterable[str]]]) -> None:
     finally:
         for _, fresh, _ in named:
             fresh.unlink(missing_ok=True)
+
+
+def _beside(path: Path) -> Path:
+    """Always the same name: what a killed process has left is written over by the next one."""
+    return path.with_name(f".{path.name}.new")
 
 
 def _write(path: Path, texts: Iterable[str]) -> None:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import math
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from weitiao.data.whole import fresh_file
 
 if TYPE_CHECKING:
     from weitiao.evaluate.suspects import Suspects
@@ -122,10 +123,6 @@ def _finite(value: Any) -> Any:
 
 def _write(path: Path, text: str) -> None:
     """Write through a temporary name, so that no half-written file is ever seen."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
+    with fresh_file(path) as fresh:
         # A lone surrogate out of a broken file must not make the report impossible.
-        temporary.write_text(text, encoding="utf-8", errors="backslashreplace", newline="\n")
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+        fresh.write_text(text, encoding="utf-8", errors="backslashreplace", newline="\n")

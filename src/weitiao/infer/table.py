@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from weitiao.data.template import to_text
+from weitiao.data.whole import fresh_file
 from weitiao.errors import DataError
 
 FORMATS = (".csv", ".tsv", ".json", ".jsonl", ".xlsx")
@@ -75,20 +76,19 @@ def write_table(path: Path, columns: Sequence[str], rows: Sequence[Mapping[str, 
     """
     check_writable(path, columns=columns, rows=rows)
     suffix = path.suffix.lower()
-    fresh = path.with_name(f".{path.name}.new")
-    if suffix == ".xlsx":
-        _write_sheet(fresh, columns, rows)
-    elif suffix in (".csv", ".tsv"):
-        with fresh.open("w", encoding="utf-8-sig", newline="") as file:
-            writer = csv.writer(file, delimiter="," if suffix == ".csv" else "\t")
-            writer.writerow(columns)
-            writer.writerows([to_text(row.get(c)) for c in columns] for row in rows)
-    else:
-        with fresh.open("w", encoding="utf-8", newline="\n") as file:
-            file.writelines(_json_text(columns, rows, is_array=suffix == ".json"))
-    with fresh.open("rb") as file:
-        os.fsync(file.fileno())
-    os.replace(fresh, path)
+    with fresh_file(path) as fresh:
+        if suffix == ".xlsx":
+            _write_sheet(fresh, columns, rows)
+        elif suffix in (".csv", ".tsv"):
+            with fresh.open("w", encoding="utf-8-sig", newline="") as file:
+                writer = csv.writer(file, delimiter="," if suffix == ".csv" else "\t")
+                writer.writerow(columns)
+                writer.writerows([to_text(row.get(c)) for c in columns] for row in rows)
+        else:
+            with fresh.open("w", encoding="utf-8", newline="\n") as file:
+                file.writelines(_json_text(columns, rows, is_array=suffix == ".json"))
+        with fresh.open("rb") as file:
+            os.fsync(file.fileno())
 
 
 def _json_text(columns: Sequence[str], rows: Sequence[Mapping[str, Any]], *, is_array: bool) -> Iterable[str]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import platform
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import weitiao
+from weitiao.data.whole import fresh_file
 from weitiao.errors import ConfigError, TrainError
 
 _PACKAGES = (
@@ -61,15 +61,8 @@ def write_bytes(path: Path, data: bytes) -> None:
     Raises:
         TrainError: It cannot be written (disk full, no permission).
     """
-    fresh = path.with_name(f".{path.name}.new")
-    with writing(path):
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            fresh.write_bytes(data)
-            os.replace(fresh, path)
-        finally:
-            with contextlib.suppress(OSError):
-                fresh.unlink(missing_ok=True)
+    with writing(path), fresh_file(path) as fresh:
+        fresh.write_bytes(data)
 
 
 def write_json(path: Path, value: Any) -> None:

@@ -225,4 +225,5 @@ def _json(path: Path) -> Any:
 
 
 def _lines(path: Path) -> Sequence[dict[str, Any]]:
-    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line]
+    # Not `splitlines`: a text may hold other line breaks (U+2028), which JSON leaves as they are.
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").split("\n") if line]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from safetensors.torch import save as to_bytes
 from weitiao.chat import ChatFormat
 from weitiao.config import PrefixConfig, Recipe
 from weitiao.data import dataset_hash, save
+from weitiao.data.checked import with_checks
 from weitiao.errors import ConfigError, DataError
 from weitiao.evaluate import compare, score
 from weitiao.evaluate.closed_set import find_closed_set
@@ -130,7 +131,9 @@ def run_one(
             f"--out {folder} holds runs over folds", remedy="give --folds as before, or choose another folder"
         )
     try:
-        prepared = _Run(open_recipe(resolved), folder, resume, console)
+        opened = open_recipe(resolved)
+        checked = with_checks(opened.dataset, opened.recipe.data, root=resolved.root)
+        prepared = _Run(replace(opened, dataset=checked), folder, resume, console)
         prepared.check()
         plan = plan_robustness(prepared.opened, resolved.root, prepared.scored())
     except Exception:

@@ -23,6 +23,7 @@ from rich.console import Console
 from transformers import TrainerCallback, TrainerState
 
 from weitiao.config import TrainConfig
+from weitiao.data.whole import fresh_file
 from weitiao.errors import TrainError, collect
 from weitiao.train import checkpoint
 from weitiao.train.losses import SampleLosses
@@ -265,12 +266,10 @@ def _open(folder: Path, origin: Mapping[str, Any], resume: bool, console: Consol
 
 
 def _write_state(state: TrainerState, path: Path) -> None:
-    fresh = path.with_name(f".{path.name}.new")
     try:
-        state.save_to_json(str(fresh))
-        os.replace(fresh, path)
+        with fresh_file(path) as fresh:
+            state.save_to_json(str(fresh))
     except OSError as error:
-        fresh.unlink(missing_ok=True)
         raise TrainError(
             f"{path} cannot be written: {error}", remedy="free some space and use --resume"
         ) from error

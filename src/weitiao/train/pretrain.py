@@ -20,6 +20,7 @@ import torch
 from transformers import AutoTokenizer, PreTrainedTokenizerFast, TrainerCallback, set_seed
 from transformers.utils import logging as transformers_logging
 
+from weitiao.data.whole import fresh_file
 from weitiao.errors import TrainError, collect
 from weitiao.models.tokenizer_training import sample_texts, save_tokenizer, train_tokenizer
 from weitiao.recipe import dump, load_recipe
@@ -295,6 +296,5 @@ def save_model(model: PreTrainedModel, tokenizer: PreTrainedTokenizerFast, folde
 
 def write_text(path: Path, text: str) -> None:
     """Write a file whole or not at all."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    temporary.write_text(text, "utf-8")
-    os.replace(temporary, path)
+    with fresh_file(path) as fresh:
+        fresh.write_text(text, "utf-8")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import uuid
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from weitiao.config import Source
 from weitiao.data.exam.paper import Extracted, Problem, Question, extract
 from weitiao.data.problems import nearest
 from weitiao.data.read import read
+from weitiao.data.whole import write_whole
 from weitiao.errors import DataError
 from weitiao.types import Record
 
@@ -68,18 +68,12 @@ class Paper:
         Raises:
             DataError: The file cannot be written.
         """
-        temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.tmp")
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            with temporary.open("w", encoding="utf-8", newline="") as file:
-                file.writelines(json.dumps(q.as_dict(), ensure_ascii=False) + "\n" for q in self.questions)
-            temporary.replace(path)
+            write_whole(path, (json.dumps(q.as_dict(), ensure_ascii=False) + "\n" for q in self.questions))
         except OSError as error:
             raise DataError(
                 f"{path} cannot be written: {error.strerror or error}", remedy="choose another file"
             ) from error
-        finally:
-            temporary.unlink(missing_ok=True)
 
 
 def read_paper(
