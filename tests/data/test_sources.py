@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import json
 from pathlib import Path
 from typing import Any
@@ -465,3 +466,47 @@ def test_a_stray_nul_does_not_make_utf_16(tmp_path: Path) -> None:
     path = write(tmp_path / "x.jsonl", '{"a": "' + "财" * 300 + '"}\n')
     path.write_bytes(path.read_bytes().replace("财".encode(), b"\x00", 1))
     assert opened(path).encoding == "utf-8"
+
+
+def test_a_blank_line_among_the_header_rows_takes_no_record(tmp_path: Path) -> None:
+    blank = write(tmp_path / "x.csv", "组,甲\n\nq1,a1\nq2,a2\n")
+    assert [r.origin.row for r in opened(blank, header=(1, 2))] == [3, 4]
+    quoted = write(tmp_path / "y.csv", '组,"两\n行"\nq1,a1\n')
+    assert rows_of(quoted, header=(1, 2)) == [{"组": "q1", "两\n行": "a1"}]
+
+
+@pytest.mark.parametrize("encoding", ["utf-16-be", "utf-16-le"])
+@pytest.mark.parametrize("text", ["第一,一一一\n" * 3, "　一" * 20 + ",a\n", "问" * 500 + ",答\n甲,乙\n"])
+def test_utf_16_without_a_mark_is_told_from_its_line_ends(tmp_path: Path, encoding: str, text: str) -> None:
+    path = write(tmp_path / "x.csv", "问,答\n" + text, encoding)
+    assert rows_of(path)[0] == dict(zip(("问", "答"), text.split("\n")[0].split(","), strict=True))
+
+
+def test_an_encoding_that_was_guessed_is_noted(tmp_path: Path) -> None:
+    def notes(encoding: str, **options: Any) -> tuple[str, ...]:
+        reading = opened(write(tmp_path / "x.csv", "问,答\na,b\n", encoding), **options)
+        assert list(reading)
+        return reading.notes
+
+    assert notes("gb18030") == ("it is no UTF-8 and says nothing of its encoding: read as gb18030",)
+    assert notes("gb18030", encoding="gb18030") == notes("utf-8") == notes("utf-16") == ()
+
+
+def test_hours_over_a_day_are_written_as_the_workbook_shows_them(tmp_path: Path) -> None:
+    rows = [["时"], [datetime.timedelta(hours=30, minutes=5)], [datetime.timedelta(seconds=7.5)]]
+    assert rows_of(sheet(tmp_path / "x.xlsx", rows)) == [{"时": "30:05:00"}, {"时": "0:00:07.500000"}]
+
+
+def test_what_to_do_about_a_second_table_and_about_arrays(tmp_path: Path) -> None:
+    rows = [["问", "答"], ["q", "a"], [], ["姓名", "年龄", "城市"], ["n", 1, "x"]]
+    assert "a sheet of its own" in fails(sheet(tmp_path / "x.xlsx", rows))
+    (tmp_path / "x.json").write_text('[[["text"], [{"q": 1}]]]', "utf-8")
+    assert "`path: [*][1][*]`" in fails(tmp_path / "x.json")
+    (tmp_path / "y.json").write_text('{"r1": {"q": 1}, "r2": {"q": 2}}', "utf-8")
+    assert '`path: "*"`' in fails(tmp_path / "y.json")
+    assert [row["key"] for row in rows_of(tmp_path / "y.json", path="*")] == ["r1", "r2"]
+
+
+def test_a_field_that_occurs_twice_is_shown_with_its_object(tmp_path: Path) -> None:
+    (tmp_path / "x.json").write_text('[{"id": 7, "a": 2, "a": 3}]', "utf-8")
+    assert 'field "a" occurs twice in one object: {"id": 7, "a": 2, "a": 3}' in fails(tmp_path / "x.json")

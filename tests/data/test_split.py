@@ -101,6 +101,15 @@ def test_empty_part_is_an_error_with_a_seed_that_works() -> None:
     split(examples, SplitConfig(dev=0, test=0, seed=bad))
 
 
+def test_many_empty_folds_are_counted() -> None:
+    examples = with_groups([example(f"q{k}") for k in range(6)], str)
+    with pytest.raises(DataError) as caught:
+        split(examples, SplitConfig(dev=0, folds=20, by="stratified", stratify="x"))
+    assert caught.value.message.count("test of fold") == 3
+    assert "and 11 parts more empty" in caught.value.message
+    assert "stratified" not in (caught.value.remedy or "")
+
+
 def _fills(examples: list[Example], seed: int) -> bool:
     try:
         return all(split(examples, SplitConfig(seed=seed)))

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from weitiao.config import SplitConfig
+from weitiao.config import DataConfig, SplitConfig
 from weitiao.config.split import shares_of
 
 
@@ -49,6 +49,8 @@ def test_a_stored_section_reads_back() -> None:
         ({"fold": 1}, "fold 1 of no folds"),
         ({"folds": 3, "fold": 4}, "fold 4 of 3 folds"),
         ({"same": True, "by": "stratified", "near": 0.8}, "take out by, near"),
+        ({"same": True, "ratio": "70/15/15"}, "take out ratio$"),
+        ({"same": True, "ratio": [8, 1, 1]}, "take out ratio$"),
         ({"near": 1.5}, "less than or equal to 1"),
         ({"folds": 1}, "greater than or equal to 2"),
     ],
@@ -56,3 +58,18 @@ def test_a_stored_section_reads_back() -> None:
 def test_what_does_not_fit_is_said(given_: dict[str, Any], said: str) -> None:
     with pytest.raises(ValidationError, match=said):
         SplitConfig.model_validate(given_)
+
+
+@pytest.mark.parametrize(
+    ("given_", "said"),
+    [
+        ({"group": "company", "near": 0.8}, "`split.group` and `split.near` need `sources`"),
+        ({"ratio": "80/10/10"}, "`split.ratio` need `sources`"),
+        ({"same": True}, "`split.same` need `sources`"),
+    ],
+)
+def test_a_split_of_files_that_are_parts_already_is_refused(given_: dict[str, Any], said: str) -> None:
+    files = {"train": [{"file": "a.csv"}], "test": [{"file": "b.csv"}]}
+    DataConfig.model_validate({**files, "split": {"seed": 3}})
+    with pytest.raises(ValidationError, match=said):
+        DataConfig.model_validate({**files, "split": given_})

@@ -11,6 +11,7 @@ from weitiao.config import SplitConfig
 from weitiao.data.augment.near import shingles, similarity
 from weitiao.data.split import plan_split, with_groups
 from weitiao.data.split_near import near_pairs
+from weitiao.errors import DataError
 from weitiao.types import Example, Message, content_id
 
 WORDS = "营业收入净利润总资产负债现金流研发费用毛利率市盈率股东人数分红方案主营业务客户供应商员工薪酬存货周转"
@@ -79,3 +80,11 @@ def test_near_duplicates_stay_together(seed: int) -> None:
     assert plan.facts["near_duplicates"] == {"groups_joined": 60}
     apart = plan_split(examples, SplitConfig(dev=0.2, test=0.2, seed=seed)).parts
     assert not np.array_equal(apart[:60], apart[60:])
+
+
+def test_where_near_leaves_one_group_it_says_so() -> None:
+    rng = random.Random(2)
+    few = [example(INSTRUCTION * 2 + question(rng, 4)) for _ in range(12)]  # too few to learn what is common
+    with pytest.raises(DataError, match="near joined 12 groups to these 1") as caught:
+        plan_split(with_groups(few, str), SplitConfig(near=0.8))
+    assert (caught.value.remedy or "").startswith("raise data.split.near or leave it out")

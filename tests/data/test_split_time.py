@@ -139,3 +139,5 @@ def test_cuts_in_the_wrong_order() -> None:
         assign(examples, config_of(dev_from=2015, test_from=2010))
     with pytest.raises(DataError, match="leaves test empty"):
         assign(examples, config_of(dev_from=2015, test_from=2030))
+    with pytest.raises(DataError, match="from 2000-01-01 to 2019-01-01"):
+        assign(examples, config_of(dev_from=2020, test_from=2030))

@@ -199,9 +199,11 @@ class DataConfig(Section):
             raise ValueError("give either `sources` (split by `split`) or `train`/`dev`/`test`, not both")
         if not self.sources and not self.train:
             raise ValueError("no data: give `sources`, or `train` (and `dev`, `test`)")
-        if not self.sources and (self.split.folds or self.split.same):
+        unused = [] if self.sources else self.split.settings()
+        if unused:
             raise ValueError(
-                "`split.folds` and `split.same` need `sources`; here the files say who is in which part"
+                f"{' and '.join(f'`split.{name}`' for name in unused)} need `sources`; here the files say who is in "
+                "which part"
             )
         return self
 

@@ -107,6 +107,12 @@ class SplitConfig(Section):
             raise ValueError("; ".join(problems))
         return self
 
+    def settings(self) -> list[str]:
+        """Names of what is not as by default; the seed, and shares that `ratio` says, aside."""
+        said = ("seed",) if self.ratio is None else ("seed", "dev", "test")
+        fields = type(self).model_fields.items()
+        return [name for name, field in fields if name not in said and getattr(self, name) != field.default]
+
     def _share_problems(self) -> list[str]:
         if self.dev + self.test >= 1:
             return [f"dev + test must be below 1, got {self.dev} + {self.test}"]
@@ -136,9 +142,7 @@ class SplitConfig(Section):
         return problems
 
     def _same_problems(self) -> list[str]:
-        free = ("same", "seed", "ratio")
-        fields = type(self).model_fields.items()
-        given = [name for name, field in fields if name not in free and getattr(self, name) != field.default]
+        given = [name for name in self.settings() if name != "same"]
         return [f"`same: true` splits nothing: take out {', '.join(given)}"] if given else []
 
 

@@ -16,7 +16,8 @@ _MARKS = (
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
 _CHUNK = 1 << 20
-_ZEROS = 0.02  # share of zero bytes from which a text may be UTF-16
+_ZEROS = 0.02  # share of zero bytes from which a text is rather UTF-16 than UTF-8
+_TURNED = (0x4E, 0x30)  # 一 and the wide blank have a zero byte too, which stands on the other side
 
 
 def find_encoding(path: Path, *, name: str, given: str | None = None) -> str:
@@ -43,7 +44,9 @@ def find_encoding(path: Path, *, name: str, given: str | None = None) -> str:
         if head.startswith(mark):
             _must_decode(path, encoding, name)
             return encoding
-    for encoding in (*_without_mark(path), "utf-8", "gb18030"):
+    wide, zeros = _without_mark(path)
+    first, second = (wide, ()) if zeros >= _ZEROS else ((), wide)
+    for encoding in (*first, "utf-8", *second, "gb18030"):
         if _decodes(path, encoding):
             return encoding
     guess = _guess(path)
@@ -66,14 +69,25 @@ def _with_mark(given: str, head: bytes) -> str:
     return given
 
 
-def _without_mark(path: Path) -> tuple[str, ...]:
-    """UTF-16 without a byte order mark: one of the two bytes of many characters is zero, always the same one."""
+def _without_mark(path: Path) -> tuple[tuple[str, ...], float]:
+    """UTF-16 without a byte order mark, if it may be that, and the share of zero bytes.
+
+    One of the two bytes of line ends, blanks and digits is zero, always the same one.
+    """
     with path.open("rb") as file:
         head = file.read(_CHUNK)
     low, high = head[::2].count(0), head[1::2].count(0)
-    if low + high < max(2, _ZEROS * len(head)):
-        return ()
-    return ("utf-16-le",) if high > 20 * low else ("utf-16-be",) if low > 20 * high else ()
+    share = (low + high) / max(1, len(head))
+    if low + high < 2:
+        return (), share
+    odd_low, odd_high = (zeros - _turned(head, at) for at, zeros in enumerate((low, high)))
+    return ("utf-16-le",) if high > 20 * odd_low else ("utf-16-be",) if low > 20 * odd_high else (), share
+
+
+def _turned(head: bytes, at: int) -> int:
+    """How many zero bytes at even (0) or odd (1) places are those of `_TURNED`."""
+    pairs = zip(head[at::2], head[1 - at :: 2], strict=False)
+    return sum(other in _TURNED for zero, other in pairs if zero == 0)
 
 
 def _check_known(encoding: str, name: str) -> None:

@@ -57,6 +57,8 @@ class Reading(Iterator[Record]):
         self.rows = 0
         self._columns: dict[str, None] = {}
         self._found: dict[str, Any] = {}
+        if encoding is not None and source.encoding is None and not encoding.startswith("utf"):
+            self._found["notes"] = [f"it is no UTF-8 and says nothing of its encoding: read as {encoding}"]
         self._records = self._read()
 
     def __next__(self) -> Record:

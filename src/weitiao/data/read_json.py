@@ -14,6 +14,7 @@ from weitiao.data.problems import Problems
 from weitiao.data.read_path import Step, records_at
 
 Row = tuple[int, dict[str, Any]]
+_SHOWN = 100  # characters of an object in an error
 LINE_LIMIT = 64_000_000  # characters; a longer line is not even parsed
 
 
@@ -26,8 +27,13 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(fields) != len(pairs):
         names = [name for name, _ in pairs]
         twice = next(name for name in names if names.count(name) > 1)
-        raise _DuplicateField(f'field "{twice}" occurs twice in one object')
+        shown = ", ".join(f'"{name}": {_shown(value)}' for name, value in pairs)
+        raise _DuplicateField(f'field "{twice}" occurs twice in one object: {{{shown[:_SHOWN]}}}')
     return fields
+
+
+def _shown(value: Any) -> str:
+    return "..." if isinstance(value, list | dict) else json.dumps(value, ensure_ascii=False)
 
 
 _loads = json.JSONDecoder(object_pairs_hook=_object).decode  # made once, not for every line
@@ -111,7 +117,8 @@ def json_items(
         else:
             problems.add(
                 f"row {number}: expected an object {{...}}, got {_kind(item)}",
-                remedy="write the file as [{...}, {...}]: one flat object with named fields a record",
+                remedy="say with `path` of the source where the objects are (`path: [*][1][*]`: those in the second array "
+                "of each item), or write the file as [{...}, {...}], one object with named fields a record",
             )
 
 
@@ -137,8 +144,8 @@ def _array(value: Any, problems: Problems, found: dict[str, Any]) -> list[Any]:
     what = f"with several lists ({', '.join(lists)})" if lists else "without a list"
     problems.add(
         f"expected an array of objects, got one object {what}",
-        remedy="say with `path` of the source which list holds the records, or write them as one array [{...}, {...}] "
-        "or one object a line in a .jsonl file",
+        remedy='say with `path` of the source which list holds the records (`path: "*"`: each value of the object), or '
+        "write them as one array [{...}, {...}] or one object a line in a .jsonl file",
     )
     return []
 

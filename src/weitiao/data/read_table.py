@@ -51,10 +51,10 @@ def csv_rows(
                 f"the cells are separated by {_SAID.get(delimiter, repr(delimiter))}"
             )
     lines = _csv_lines(stream, problems, delimiter)
-    columns = _csv_header(lines, header, problems.name, found)
+    columns, below = _csv_header(lines, header, problems.name, found)
     if columns is None:
         return
-    for number, cells in lines:
+    for number, cells in below:
         nul = next((name for name, cell in zip(columns, cells, strict=False) if "\0" in cell), None)
         if len(cells) != len(columns):
             problems.add(
@@ -97,15 +97,18 @@ def _csv_header(
     header: tuple[int, ...] | None,
     name: str,
     found: dict[str, Any],
-) -> list[str] | None:
-    """Names of the columns, None where the file has none."""
+) -> tuple[list[str] | None, Iterator[tuple[int, list[str]]]]:
+    """Names of the columns (None: the file has none), and the rows below them."""
     if header is None:
         first = next(lines, None)
-        return None if first is None else column_names(first[1], name)
+        return (None if first is None else column_names(first[1], name)), lines
     rows: dict[int, list[str]] = {}
     for number, cells in lines:
+        if number > header[-1]:  # line breaks inside quotes and blank lines leave numbers out
+            lines = itertools.chain([(number, cells)], lines)
+            break
         rows[number] = cells
-        if number >= header[-1]:
+        if number == header[-1]:
             break
     names = joined_names(rows, header, ())
     if not names:
@@ -116,7 +119,7 @@ def _csv_header(
     found["header"] = list(header)
     if header != (1,):
         found.setdefault("notes", []).append(f"the names of the columns stand in {said(header)}")
-    return column_names(names, name, header)
+    return column_names(names, name, header), lines
 
 
 def _is_hint(cells: Sequence[str], delimiter: str) -> bool:
@@ -151,14 +154,18 @@ def _widths(head: str, delimiter: str) -> list[int]:
 
 
 def plain_value(value: Any) -> Any:
-    """Dates and times as ISO text (a midnight of a date cell as the date), everything else unchanged."""
+    """Dates and times as ISO text (a midnight of a date cell as the date), everything else unchanged.
+
+    A span of time is hours, minutes and seconds, as workbooks show it: ``30:05:00``.
+    """
     if isinstance(value, datetime.datetime):
         midnight = value.time() == datetime.time.min and value.tzinfo is None
         return value.date().isoformat() if midnight else value.isoformat()
     if isinstance(value, datetime.date | datetime.time):
         return value.isoformat()
     if isinstance(value, datetime.timedelta):
-        return str(value)
+        whole = value // datetime.timedelta(hours=1)
+        return f"{whole}:{str(value - datetime.timedelta(hours=whole)).partition(':')[2]}"
     return value
 
 

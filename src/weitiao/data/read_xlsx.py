@@ -259,7 +259,8 @@ def _below(lines: Iterator[Cells], columns: Sequence[str], problems: Problems) -
     for number, values in lines:
         if len(values) > len(columns):
             problems.add(
-                f"row {number}: a value in column {len(values)}, but the header has {len(columns)} columns"
+                f"row {number}: a value in column {len(values)}, but the header has {len(columns)} columns",
+                remedy="name each column in the header; move a second table to a sheet of its own",
             )
         elif values:
             yield number, dict(zip(columns, values + [None] * (len(columns) - len(values)), strict=True))

@@ -21,6 +21,7 @@ from weitiao.types import Example
 _SEEDS_TRIED = 50
 _ROWS_TRIED = 20_000  # with more rows a part is empty for other reasons than the seed
 _CLASSES_SHOWN = 50
+_EMPTY_SHOWN = 3
 
 
 def make_plan(
@@ -189,19 +190,30 @@ def _too_few(
     empty: list[str],
 ) -> DataError:
     """Name the empty parts, and a seed that fills all of them where there is one nearby."""
-    where = (
-        f"{len(keys)} rows in {len(found)} groups, dev {config.dev}, test {config.test}, seed {config.seed}"
-    )
+    where = f"{len(keys)} rows in {len(found)} groups"
     remedies = ["give more rows or a larger share", "set a share to 0", "or give train, dev and test files"]
     if config.by == "time":
-        where = f"{len(keys)} rows in {len(found)} groups, cut by time"
+        assert keys.times is not None
+        first, last = (
+            keys.times.text(float(time)) for time in (keys.times.values.min(), keys.times.values.max())
+        )
+        where += f" from {first} to {last}, cut by time"
         remedies = ["set data.split.dev_from and data.split.test_from to times within those of the rows"]
     elif config.folds is not None:
-        where = f"{len(keys)} rows in {len(found)} groups, {config.folds} folds, dev {config.dev}, seed {config.seed}"
-        remedies = ["give more rows, fewer folds, or data.split.by: stratified", "or set data.split.dev to 0"]
+        where += f", {config.folds} folds, dev {config.dev}, seed {config.seed}"
+        stratified = [] if config.by == "stratified" else ["use data.split.by: stratified"]
+        remedies = ["give more rows", "ask for fewer folds", *stratified, "or set data.split.dev to 0"]
+    else:
+        where += f", dev {config.dev}, test {config.test}, seed {config.seed}"
+    if keys.near is not None and (joined := len(components(keys.prompts, keys.groups)) - len(found)):
+        where += f"; data.split.near joined {joined + len(found)} groups to these {len(found)}"
+        remedies = ["raise data.split.near or leave it out", *remedies]
     if config.by != "time" and len(keys) <= _ROWS_TRIED and iter(examples) is not examples:
         remedies = [*_another_seed(examples, keys, config, group_of), *remedies]
-    return DataError(f"data.split leaves {' and '.join(empty)} empty: {where}", remedy=", ".join(remedies))
+    named = " and ".join(empty[:_EMPTY_SHOWN])
+    if len(empty) > _EMPTY_SHOWN:
+        named += f" and {len(empty) - _EMPTY_SHOWN} parts more"
+    return DataError(f"data.split leaves {named} empty: {where}", remedy=", ".join(remedies))
 
 
 def _another_seed(
