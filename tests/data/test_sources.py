@@ -483,7 +483,7 @@ def test_utf_16_without_a_mark_is_told_from_its_line_ends(tmp_path: Path, encodi
 
 
 def test_an_encoding_that_was_guessed_is_noted(tmp_path: Path) -> None:
-    def notes(encoding: str, **options: Any) -> tuple[str, ...]:
+    def notes(encoding: str, /, **options: Any) -> tuple[str, ...]:
         reading = opened(write(tmp_path / "x.csv", "问,答\na,b\n", encoding), **options)
         assert list(reading)
         return reading.notes

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from pydantic import ValidationError
 from weitiao.config import NoiseStep, Recipe
 from weitiao.data import make_fitter, prepare
 from weitiao.data.noise import distance
-from weitiao.data.steps import Account, apply_step, make_step
+from weitiao.data.steps import Account, apply_step, make_step, run_after_split
 from weitiao.errors import DataError
 from weitiao.types import Dataset, Example, Message, ToolCall, content_id
 
@@ -204,3 +205,22 @@ def test_where_nobody_asks_nothing_is_damaged() -> None:
     lonely = Example(content_id(messages), messages)
     kept, _ = apply_step(make_step(NoiseStep(cer=0.5, keep_original=False)), [lonely], "train")
     assert list(kept) == [lonely]
+
+
+@pytest.mark.parametrize("keep_original", [True, False])
+def test_no_question_is_damaged_into_one_of_the_test(keep_original: bool) -> None:
+    def drop(name: str) -> tuple[list[Example], dict[str, Any]]:
+        config = NoiseStep.model_validate(
+            {"cer": 0.5, "copies": 4, "keep_original": keep_original, "mix": {"drop": 1}, "column": "q"}
+        )
+        parts = {"train": [example("东西南北", "a")], "dev": [], "test": [example(name, "b")]}
+        done, (line,) = run_after_split([make_step(config)], parts)
+        return list(done["train"]), line
+
+    free, _ = drop("上下")
+    heard = Counter(e.prompt[-1].content for e in free)
+    hit = next(text for text in heard if text != "东西南北")
+    train, line = drop(hit)
+    assert hit not in {e.prompt[-1].content for e in train}
+    assert line["left_out_as_prompts_of_dev_or_test"] == heard[hit]
+    assert len(train) == len(free) - (heard[hit] if keep_original else 0)

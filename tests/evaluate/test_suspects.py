@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import random
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -14,7 +15,7 @@ from weitiao.evaluate.suspects import dynamics, find_suspects
 from weitiao.evaluate.suspects.neighbours import Neighbour, Neighbours, groups
 from weitiao.evaluate.suspects.page import render
 from weitiao.evaluate.suspects.spikes import spikes_of, steps_of
-from weitiao.types import Example, Message, Origin, content_id
+from weitiao.types import Example, Message, Origin, ToolCall, content_id
 
 LAWS = settings(max_examples=60, deadline=None)
 LOSSES = st.floats(0.0, 12.0, width=32)
@@ -212,3 +213,32 @@ def test_a_page_of_nothing() -> None:
     empty = np.full((1, 1), np.nan, dtype=np.float32)
     page = render(find_suspects([example("甲", "乙")], empty), title="run")
     assert "<table>" in page
+
+
+def test_a_dialogue_shows_the_question_and_every_reply_that_was_learnt() -> None:
+    call = ToolCall("search", {"city": "北京"})
+    messages = (
+        Message("user", "你好"),
+        Message("assistant", "您好", True),
+        Message("user", "找个酒店"),
+        Message("assistant", "", True, (call,)),
+        Message("tool", "[华远酒店]"),
+        Message("assistant", "推荐华远酒店", True),
+    )
+    whole = Example(content_id(messages), messages)
+    first, *_ = find_suspects([whole], np.ones((1, 1), dtype=np.float32)).found
+    assert first.row.prompt == "找个酒店\n[华远酒店]"
+    assert first.row.answer.split("\n") == [
+        "您好",
+        '{"name": "search", "arguments": {"city": "北京"}}',
+        "推荐华远酒店",
+    ]
+    last = (*(replace(m, train=False) for m in messages[:5]), messages[5])
+    (second,) = find_suspects([Example(content_id(last), last)], np.ones((1, 1), dtype=np.float32)).found
+    assert second.row.answer == "推荐华远酒店"
+
+
+def test_many_neighbours_are_those_of_each_row_alone() -> None:
+    texts = [f"{'甲乙丙丁'[k % 4]}公司{k}年的收入" for k in range(600)]
+    near = Neighbours(texts)
+    assert near.of(range(600), 3)[511] == near.of([511], 3)[0]

@@ -15,7 +15,7 @@ import weitiao
 from pipeline.conftest import Rows, write_recipe
 from weitiao.data import load
 from weitiao.errors import DataError
-from weitiao.pipeline.suspects import suspects
+from weitiao.pipeline.suspects import _plain, suspects
 
 EPOCHS = 3
 
@@ -70,10 +70,17 @@ def test_command(run: Path, by: str, tmp_path: Path, command: Callable[..., Any]
     assert str(tmp_path / "suspects.html") in done.stdout
 
 
-def test_command_as_json(run: Path, command: Callable[..., Any]) -> None:
+def test_command_as_json(run: Path, tmp_path: Path, command: Callable[..., Any]) -> None:
     done = command("data", "suspects", run, "-n", 3, "--json")
     assert [row["rank"] for row in json.loads(done.stdout)] == [1, 2, 3]
     assert not (run / "suspects").exists()
+    command("data", "suspects", run, "-n", 3, "--json", "--out", tmp_path / "kept")
+    assert len((tmp_path / "kept" / "suspects.jsonl").read_text("utf-8").splitlines()) == 3
+
+
+@pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@a", "\t=1", "\r=1"])
+def test_no_cell_is_a_formula(text: str) -> None:
+    assert _plain(text) == f"'{text}"
 
 
 def test_the_report_of_a_run_shows_them(run: Path) -> None:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -67,16 +67,9 @@ def check(
     sets: Sets = None,
 ) -> None:
     """Find duplicates, contradictions, leaks, typos, give-away features and more; nothing is changed."""
-    from weitiao.data.check import Options
-    from weitiao.data.check.page import render
-    from weitiao.data.check.writing import report_of, write
-    from weitiao.data.mask import Vocabulary
+    from weitiao.data.check.writing import report_of
 
-    options = Options(
-        entities=None if entities is None else Vocabulary(_terms(entities, "--entities")),
-        vocabularies=_vocabularies(vocabulary or ()),
-        database=database,
-    )
+    options = _options(entities, vocabulary or (), database)
     if Path(files[0]).suffix.lower() in _RECIPES:
         _only_with_files(files, prompt, response)
         material = _of_recipe(Path(files[0]), sets or (), against or (), options, tokens=tokens, after=after)
@@ -87,10 +80,20 @@ def check(
     report = report_of(material, findings)
     _show(report["rows"], report["samples"], findings)
     if out is not None:
-        written, page = write(report, render(report, title=f"Check of {', '.join(files)}"), out)
-        shell.output().print(f"-> {written}, {page}", soft_wrap=True, highlight=False)
+        _write(report, files, out)
     if strict and report["severities"]["serious"]:
         raise typer.Exit(1)
+
+
+def _options(entities: Path | None, vocabulary: Sequence[str], database: Path | None) -> Options:
+    from weitiao.data.check import Options
+    from weitiao.data.mask import Vocabulary
+
+    return Options(
+        entities=None if entities is None else Vocabulary(_terms(entities, "--entities")),
+        vocabularies=_vocabularies(vocabulary),
+        database=database,
+    )
 
 
 def _of_recipe(
@@ -197,6 +200,14 @@ def _run(context: typer.Context, material: Material) -> tuple[Finding, ...]:
                 task, description=name, completed=number, total=total
             ),
         )
+
+
+def _write(report: Mapping[str, Any], files: Sequence[str], out: Path) -> None:
+    from weitiao.data.check.page import render
+    from weitiao.data.check.writing import write
+
+    written, page = write(report, render(report, title=f"Check of {', '.join(files)}"), out)
+    shell.output().print(f"-> {written}, {page}", soft_wrap=True, highlight=False)
 
 
 def _show(rows: int, samples: int, findings: Sequence[Finding]) -> None:

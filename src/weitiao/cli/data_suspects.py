@@ -47,11 +47,13 @@ def suspects(
 
     with shell.of(context).progress().status("looking for suspects"):
         found = find(run, limit=number, by=by.value.replace("-", "_"))  # type: ignore[arg-type]
+    paths: tuple[Path, ...] = ()
+    if out is not None or not as_json:
+        with shell.of(context).progress().status("writing"):
+            paths = write_suspects(found, out or run / FOLDER, title=run.resolve().name)
     if as_json:
         typer.echo(dump(found))
         return
-    with shell.of(context).progress().status("writing"):
-        paths = write_suspects(found, out or run / FOLDER, title=run.resolve().name)
     _show(found)
     shell.output().print(f"-> {', '.join(map(str, paths))}", soft_wrap=True, highlight=False)
 

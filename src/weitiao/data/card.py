@@ -9,7 +9,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from weitiao.data.facts import NO_ANSWER, Facts, SamePrompts, said
+from weitiao.data.facts import NO_ANSWER, Facts, SamePrompts, num_different, said
 from weitiao.data.fit import Fitting
 from weitiao.data.read import Reading
 from weitiao.data.tally import NUM_EXAMPLES, Drop
@@ -123,7 +123,8 @@ def findings(parts: Mapping[str, Sequence[Example]], facts: Mapping[str, Facts])
         "conflicts": _conflicts(whole),
         "leaks": _leaks(whole),
         "parts": {
-            name: {"examples": len(part), "groups": len(set(part.groups))} for name, part in facts.items()
+            name: {"examples": len(part), "groups": num_different(part.groups)}
+            for name, part in facts.items()
         },
         "labels": _labels(whole),
         "lengths": {
@@ -146,7 +147,7 @@ class _Whole:
         self.prompts, self.answers = joined("prompts"), joined("answers")
         self.names = list(parts)
         self.ends = np.cumsum([len(part) for part in facts.values()])
-        self.part = np.repeat(np.arange(len(parts)), [len(part) for part in facts.values()])
+        self.part = np.repeat(np.arange(len(parts), dtype=np.int8), [len(part) for part in facts.values()])
         self.rows = np.flatnonzero(joined("copies") == 0)  # copies of a row are repeated on purpose
         self.same = SamePrompts(self.prompts[self.rows], self.answers[self.rows])
 
@@ -220,9 +221,10 @@ def _labels(whole: _Whole) -> dict[str, int] | None:
     import numpy as np
 
     there = np.flatnonzero(whole.answers != NO_ANSWER)
-    _, first, counts = np.unique(whole.answers[there], return_index=True, return_counts=True)
-    if len(counts) == len(there) or len(counts) > _NUM_LABELS:
+    answers = whole.answers[there]
+    if num_different(answers) > min(_NUM_LABELS, len(there) - 1):
         return None
+    _, first, counts = np.unique(answers, return_index=True, return_counts=True)
     order = np.lexsort((first, -counts))  # the most frequent first, of equals the one that came first
     return {said(whole.example(int(there[first[k]]))) or "": int(counts[k]) for k in order}
 

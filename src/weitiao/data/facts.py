@@ -104,20 +104,20 @@ class SamePrompts:
     def __init__(self, prompts: Sequence[int], answers: Sequence[int]) -> None:
         import numpy as np
 
-        keys = np.asarray(prompts, dtype=np.uint64)
-        _, first, group, size = np.unique(keys, return_index=True, return_inverse=True, return_counts=True)
+        codes, first, size = _codes(np.asarray(prompts, dtype=np.uint64))
         order = np.argsort(first)
-        place = np.empty_like(order)
-        place[order] = np.arange(len(order))
-        self.group: np.ndarray = place[group]
+        place = np.empty(len(order), dtype=np.int32)
+        place[order] = np.arange(len(order), dtype=np.int32)
+        self.group: np.ndarray = place[codes]
         self.first: np.ndarray = first[order]
         self.size: np.ndarray = size[order]
-        _, answer = np.unique(np.asarray(answers, dtype=np.uint64), return_inverse=True)
-        width = len(keys) + 1
-        pairs, first_pairs = np.unique(self.group * width + answer, return_index=True)
-        self.first_pairs: np.ndarray = first_pairs
-        self.num_pairs = len(pairs)
-        self.answers: np.ndarray = np.bincount(pairs // width, minlength=len(self.first))
+        del codes, first, size, order, place
+        answer, _, _ = _codes(np.asarray(answers, dtype=np.uint64))
+        pairs = self.group * np.int64(len(answer) + 1)
+        pairs += answer
+        _, self.first_pairs, _ = _codes(pairs)
+        self.num_pairs = len(self.first_pairs)
+        self.answers: np.ndarray = np.bincount(self.group[self.first_pairs], minlength=len(self.first))
         self._rows: np.ndarray | None = None
 
     @property
@@ -138,3 +138,28 @@ class SamePrompts:
             self._rows = np.argsort(self.group, kind="stable")
             self._begin = np.concatenate(([0], np.cumsum(self.size)))
         return self._rows[self._begin[group] : self._begin[group + 1]].tolist()
+
+
+def num_different(keys: Sequence[int]) -> int:
+    """How many different 64-bit numbers there are, in eight bytes for each of them."""
+    import numpy as np
+
+    ordered = np.sort(np.asarray(keys, dtype=np.uint64))
+    return int((ordered[1:] != ordered[:-1]).sum()) + bool(len(ordered))
+
+
+def _codes(keys: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Numbers of the different values in sorted order: of each row, the first row of each, and how many rows it has.
+
+    As `numpy.unique` gives them, in half the memory.
+    """
+    import numpy as np
+
+    order = np.argsort(keys, kind="stable")
+    ordered = keys[order]
+    begins = np.append(True, ordered[1:] != ordered[:-1])[: len(keys)]
+    del ordered
+    codes = np.empty(len(keys), dtype=np.int32)
+    codes[order] = np.cumsum(begins, dtype=np.int32) - 1
+    starts = np.flatnonzero(begins)
+    return codes, order[begins].astype(np.int32), np.diff(starts, append=len(keys)).astype(np.int32)

@@ -117,8 +117,8 @@ def json_items(
         else:
             problems.add(
                 f"row {number}: expected an object {{...}}, got {_kind(item)}",
-                remedy="say with `path` of the source where the objects are (`path: [*][1][*]`: those in the second array "
-                "of each item), or write the file as [{...}, {...}], one object with named fields a record",
+                remedy="say with `path` of the source where the objects are (`path: [*][1][*]`: those in the second "
+                "array of each item), or write the file as [{...}, {...}], one object with named fields a record",
             )
 
 

@@ -138,8 +138,7 @@ def components(prompts: Hashes, groups: Hashes, near: Edges | None = None) -> Co
         groups: [N].
         near: Pairs of rows.
     """
-    _, prompt = np.unique(prompts, return_inverse=True)
-    _, group = np.unique(groups, return_inverse=True)
+    prompt, group = _codes(prompts), _codes(groups)
     num_prompts = int(prompt.max(initial=-1)) + 1
     size = num_prompts + int(group.max(initial=-1)) + 1
     left, right = [prompt], [group + num_prompts]
@@ -147,28 +146,24 @@ def components(prompts: Hashes, groups: Hashes, near: Edges | None = None) -> Co
         left.append(prompt[near[0]])
         right.append(prompt[near[1]])
     of_node = _connected(np.concatenate(left), np.concatenate(right), size)
-    _, of_row = np.unique(of_node[prompt], return_inverse=True)
+    of_row = _codes(of_node[prompt])
     numbers = np.ones(int(of_row.max(initial=-1)) + 1)
     np.minimum.at(numbers, of_row, groups.astype(np.float64) / 2.0**64)
     return Components(of_row.astype(np.int64), numbers)
 
 
-def _connected(left: Codes, right: Codes, size: int) -> Codes:
-    """[size] for each node the smallest node of its component.
+def _codes(values: NDArray[Any]) -> NDArray[np.int32]:
+    """Numbers from 0 on for the different values, in their order: half the memory of what numpy gives."""
+    return np.unique(values, return_inverse=True)[1].astype(np.int32)
 
-    Roots are hooked to the smallest root that an edge leads to, then all paths are made short, until nothing changes.
-    """
-    label = np.arange(size)
-    while True:
-        a, b = label[left], label[right]
-        fresh = label.copy()
-        np.minimum.at(fresh, a, b)
-        np.minimum.at(fresh, b, a)
-        while not np.array_equal(shorter := fresh[fresh], fresh):
-            fresh = shorter
-        if np.array_equal(fresh, label):
-            return label
-        label = fresh
+
+def _connected(left: Codes, right: Codes, size: int) -> NDArray[np.int32]:
+    """[size] number of the component of each node."""
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
+    edges = coo_array((np.ones(len(left), dtype=np.int8), (left, right)), shape=(size, size))
+    return connected_components(edges, directed=False)[1]
 
 
 def strata(labels: Hashes, found: Components) -> Hashes:

@@ -1,7 +1,7 @@
 """All stages of the data room in order: read, build, fix, fit, split, steps, card.
 
 Between two stages the examples lie on a `Shelf`, which moves to a temporary file when there are many: one way for
-small and large data, in memory that does not grow with the rows but for some 100 bytes each.
+small and large data, in memory that does not grow with the rows but for some 175 bytes each.
 """
 
 from __future__ import annotations

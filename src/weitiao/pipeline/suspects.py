@@ -190,7 +190,7 @@ def _table(found: Suspects) -> str:
 
 def _plain(value: Any) -> Any:
     """Text that a spreadsheet would compute is quoted."""
-    return f"'{value}" if isinstance(value, str) and value[:1] in ("=", "+", "-", "@") else value
+    return f"'{value}" if isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t", "\r") else value
 
 
 def summary(found: Suspects, count: int = 10) -> dict[str, Any]:

@@ -376,7 +376,7 @@ def test_a_step_of_the_recipe(tmp_path: Path) -> None:
 def test_a_step_makes_all_or_nothing(chat: Chat, job: Job) -> None:
     asked = {"price_in": 1000, "price_out": 1000, "max_tokens": 200}
     config = job.config(asked, budget=1.3)
-    with pytest.raises(ModelError, match="could exceed the budget of 1.3"):
+    with pytest.raises(ModelError, match=r"could exceed the budget of 1\.3"):
         list(Augment(config).apply(examples(8), Account()))
     found, runs = None, 0
     while found is None:

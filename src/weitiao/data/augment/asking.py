@@ -17,6 +17,7 @@ from weitiao.errors import WeitiaoError
 
 _FIRST_WAIT_S = 0.5
 _FAILURES_IN_A_ROW = 5  # then the endpoint is taken to be down
+_NOTHING = Usage(0, 0)
 Reply = Answer | Failure | None
 
 
@@ -69,7 +70,7 @@ class Tally:
     unconfirmed: float = 0.0
     unreported: int = 0
     saved: float = 0.0
-    used: Usage = Usage(0, 0)
+    used: Usage = _NOTHING
     uncounted: int = 0
 
     def use(self, answer: Answer) -> None:

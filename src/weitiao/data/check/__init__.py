@@ -69,6 +69,7 @@ CHECKS: dict[str, Check] = {
     "ids": repeats.check_ids,
     "lists": repeats.check_lists,
     "labels": targets.check_labels,
+    "repeated headers": targets.check_headings,
     "separators": targets.check_separators,
     "endings": targets.check_endings,
     "errors": targets.check_errors,

@@ -11,7 +11,9 @@ from weitiao.data.check.material import Case, Material
 from weitiao.data.check.text import fold, is_han, numbers_of
 from weitiao.data.template import to_text
 
-_PHONE = re.compile(r"(?<!\d)1[3-9]\d{9}(?!\d)")
+_PHONE = re.compile(  # an amount of eleven digits has decimals or a unit
+    r"(?<!\d)(?<!\d\.)1[3-9]\d{9}(?!\d|\.\d|\s*(?:[元万亿股%％]|[港美欧日]元|人民币))"
+)
 _IDENTITY = re.compile(
     r"(?<!\d)[1-9]\d{5}(?:19|20)\d\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])\d{3}[\dXx](?!\d)"
 )

@@ -8,7 +8,6 @@ from collections.abc import Iterator, Sequence
 
 from weitiao.data.check.finding import Finding, found, many, short
 from weitiao.data.check.material import Case, Material, grouped
-from weitiao.data.check.near import near_groups
 from weitiao.data.check.text import fold, mask, skeleton
 from weitiao.data.mask import Vocabulary
 
@@ -58,7 +57,7 @@ def _near(material: Material, exact: set[str]) -> Iterator[Finding]:
 
 def _core_groups(material: Material) -> list[list[int]]:
     """Groups with equal or near cores but not one prompt."""
-    near = near_groups(material.cores)
+    near = material.near
     seen = {k for g in near for k in g}
     equal = [g for g in grouped(list(material.cores)) if not seen & set(g)]
     return [g for g in [*near, *equal] if len({material.cases[k].key for k in g}) > 1]

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from weitiao.data.card import said
+from weitiao.data.check.near import near_groups
 from weitiao.data.check.text import common_segments, core, variable_parts
 from weitiao.data.mask import Vocabulary
 from weitiao.data.template import to_text
@@ -127,6 +128,11 @@ class Material:
     def cores(self) -> tuple[str, ...]:
         """Of each case, what its prompt does not share with the others."""
         return tuple(core(case.prompt, self.common) for case in self.cases)
+
+    @cached_property
+    def near(self) -> list[list[int]]:
+        """Numbers of cases whose cores are near each other but not all equal."""
+        return near_groups(self.cores)
 
     @cached_property
     def columns(self) -> Mapping[str, tuple[tuple[str, Any], ...]]:

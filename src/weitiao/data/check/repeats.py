@@ -10,7 +10,6 @@ from typing import Any
 
 from weitiao.data.check.finding import Finding, found, many, short
 from weitiao.data.check.material import Material, grouped
-from weitiao.data.check.near import near_groups
 from weitiao.data.template import to_text
 
 _ID = re.compile(r"(?:.*_)?(?:id|uuid)|编号|序号", re.IGNORECASE)
@@ -46,7 +45,7 @@ def check_duplicates(material: Material) -> Iterator[Finding]:
 
 def _near(material: Material) -> Iterator[Finding]:
     cases = material.cases
-    pairs = [g for g in near_groups(material.cores) if len({cases[k].part for k in g}) < len(g)]
+    pairs = [g for g in material.near if len({cases[k].part for k in g}) < len(g)]
     near = [g for g in pairs if len({cases[k].key for k in g}) > 1]
     rows = [cases[k].where for g in near for k in g]
     if rows:

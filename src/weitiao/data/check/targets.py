@@ -10,6 +10,7 @@ from typing import Any
 from weitiao.data.check.finding import Finding, found, many, short
 from weitiao.data.check.material import Material
 from weitiao.data.check.text import fold
+from weitiao.data.header import JOINT
 from weitiao.data.template import to_text
 
 _RARE = 0.005
@@ -66,7 +67,11 @@ def check_labels(material: Material) -> Iterator[Finding]:
         )
     names = {fold(name) for name in material.columns} | _HEADERS
     rare_labels = {label for label, n in labels.items() if n <= max(2, _RARE * labels.total())}
-    headers = [c for c in material.cases if c.said in rare_labels and _is_header(c.fields, names)]
+    headers = [
+        c
+        for c in material.cases
+        if c.said in rare_labels and _is_header(c.fields, names) and not is_heading(c.fields)
+    ]
     if headers:
         yield found(
             "header_row",
@@ -76,7 +81,7 @@ def check_labels(material: Material) -> Iterator[Finding]:
             examples=[{"text": short(c.prompt), "answer": c.said} for c in headers],
         )
     stray = {label for label, n in labels.items() if n <= 2 and n <= _RARE * labels.total()} - set(typos)
-    rare = [c for c in material.cases if c.said in stray and c not in headers]
+    rare = [c for c in material.cases if c.said in stray and c not in headers and not is_heading(c.fields)]
     if rare:
         yield found(
             "rare_label",
@@ -109,9 +114,36 @@ def _is_header(fields: Mapping[str, Any], names: set[str]) -> bool:
     return sum(fold(value) in names for value in fields.values() if isinstance(value, str)) >= 2
 
 
+def check_headings(material: Material) -> Iterator[Finding]:
+    """Rows that hold the names of their own columns: two tables that were put together."""
+    headings = [record for record, _ in material.records if is_heading(record.fields)]
+    if headings:
+        yield found(
+            "header_row",
+            "serious",
+            f"{many(len(headings), 'row')} repeat the names of the columns",
+            (str(record.origin) for record in headings),
+            examples=[
+                {"text": short(", ".join(map(str, record.fields.values()))), "rows": [str(record.origin)]}
+                for record in headings
+            ],
+        )
+
+
+def is_heading(fields: Mapping[str, Any]) -> bool:
+    """Whether each of a row's values is the name of its column, or the last part of it; two at least."""
+    values = [(name, value) for name, value in fields.items() if value not in (None, "")]
+    return len(values) > 1 and all(
+        isinstance(value, str) and value.strip() in (name.strip(), name.rpartition(JOINT)[2])
+        for name, value in values
+    )
+
+
 def check_separators(material: Material) -> Iterator[Finding]:
     """Lists that are separated in more than one way, in replies and in columns."""
     for name, values in _list_like(material):
+        if _are_labels([text for _, text in values]):
+            continue  # a mark is a part of the name of a class
         use = main_separator([text for _, text in values])
         if use is None or not use[1]:
             continue
@@ -130,6 +162,11 @@ def check_separators(material: Material) -> Iterator[Finding]:
                 column=name,
                 rows_by_separator={s: len(rows) for s, rows in used.items() if rows},
             )
+
+
+def _are_labels(texts: Sequence[str]) -> bool:
+    """Whether nearly all texts stand there three times or more."""
+    return sum(n for n in Counter(texts).values() if n >= 3) >= 0.95 * len(texts)
 
 
 def main_separator(texts: Sequence[str]) -> tuple[str, list[str]] | None:

@@ -123,8 +123,8 @@ def run_after_split(
     for step in steps:
         for name in step.parts:
             if result[name]:
-                others = chain.from_iterable(result[other] for other in result if other != name)
-                careful = step.avoiding(others) if isinstance(step, Inventing) else step
+                held_out = chain.from_iterable(result[other] for other in result if other != name)
+                careful = step.avoiding(held_out) if name == "train" and isinstance(step, Inventing) else step
                 result[name], entry = apply_step(careful, result[name], name, shelve=shelve)
                 entries.append(entry)
     return result, entries

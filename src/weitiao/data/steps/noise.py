@@ -11,7 +11,7 @@ from typing import Any
 
 from weitiao.config import NoiseStep
 from weitiao.config.steps import FIELDS
-from weitiao.data.facts import COPY
+from weitiao.data.facts import COPY, prompt_key
 from weitiao.data.noise import Noised, Span, noisy
 from weitiao.data.problems import Problems
 from weitiao.data.steps.step import Account, asked_at, fields_of
@@ -28,11 +28,17 @@ class Noise:
     Attributes:
         config: Error rate, mix, what becomes of answers, copies.
         seed: Of all choices.
+        held_out: `prompt_key` of dev and test: a question damaged into one of them is another question, and a leak.
     """
 
     config: NoiseStep
     seed: int = 0
     name: str = "noise"
+    held_out: frozenset[int] = frozenset()
+
+    def avoiding(self, held_out: Iterable[Example]) -> Noise:
+        """The same step, which makes none of these prompts."""
+        return replace(self, held_out=frozenset(map(prompt_key, held_out)))
 
     @property
     def parts(self) -> tuple[str, ...]:
@@ -45,7 +51,7 @@ class Noise:
             DataError: All examples whose prompt does not hold the value of the column.
         """
         problems = Problems("data.steps: noise")
-        edits, length, num_damaged = 0, 0, 0
+        edits, length, num_damaged, num_held_out = 0, 0, 0, 0
         for example in examples:
             place = asked_at(example)
             where = _NOTHING if place is None else _region(example, place, self.config.column)
@@ -65,6 +71,11 @@ class Noise:
                 yield example
             for _ in range(self.config.copies if chosen else 0):
                 damaged, heard = self._damaged(example, place, where, rng)
+                if self.held_out and prompt_key(damaged) in self.held_out:
+                    num_held_out += 1
+                    if not self.config.keep_original:
+                        yield example
+                    continue
                 edits, length, num_damaged = edits + heard.distance, length + heard.length, num_damaged + 1
                 account.change(example.messages[place].content[slice(*where)], heard.text)
                 yield damaged
@@ -74,6 +85,7 @@ class Noise:
             damaged=num_damaged,
             target_cer=self.config.cer,
             cer=round(edits / length, 4) if length else 0.0,
+            **({"left_out_as_prompts_of_dev_or_test": num_held_out} if num_held_out else {}),
         )
 
     def _damaged(

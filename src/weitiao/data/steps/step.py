@@ -72,7 +72,7 @@ class Step(Protocol):
 
 @runtime_checkable
 class Inventing(Protocol):
-    """A step whose new examples do not come from those of its part alone, and could repeat those of another part."""
+    """A step that makes new texts, which could be those of another part; asked to avoid them in the training part."""
 
     def avoiding(self, held_out: Iterable[Example]) -> Step:
         """The step that keeps away from these examples."""

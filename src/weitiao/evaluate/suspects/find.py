@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -26,8 +26,8 @@ class Row:
     Attributes:
         id: Of the example.
         origins: Where it stands; several where rows repeat each other.
-        prompt: Its last question, without what all prompts share.
-        answer: What training was told to answer.
+        prompt: Its last question, with what was called for it, without what all prompts share.
+        answer: What training was told to answer; several replies of a dialogue on lines of their own.
     """
 
     id: str
@@ -216,9 +216,25 @@ def _rows(examples: Sequence[Example], samples: Sequence[int], firsts: Sequence[
     origins: list[dict[str, None]] = [{} for _ in firsts]
     for example, row in zip(examples, samples, strict=True):
         origins[row].setdefault(str(example.origin or example.id))
-    prompts = [examples[n].prompt[-1].content if examples[n].prompt else "" for n in firsts]
+    prompts = [_question(examples[n]) for n in firsts]
     common = common_segments(prompts)
     return [
-        Row(examples[n].id, tuple(where), core(prompt, common), said(examples[n]) or "")
+        Row(examples[n].id, tuple(where), core(prompt, common), _answer(examples[n]))
         for n, where, prompt in zip(firsts, origins, prompts, strict=True)
     ]
+
+
+def _question(example: Example) -> str:
+    """What the user said last, and the results of calls since then: without it they say nothing to a reader."""
+    turns = list(example.prompt)
+    asked = [k for k, message in enumerate(turns) if message.role == "user"]
+    since = turns[asked[-1] :] if asked else turns[-1:]
+    return "\n".join(message.content for message in since if message.content)
+
+
+def _answer(example: Example) -> str:
+    """All replies that the losses of the sample are about."""
+    turns = list(enumerate(example.messages))
+    learnt = [k for k, message in turns if message.train] or [turns[-1][0]]
+    replies = [said(replace(example, messages=example.messages[: k + 1])) for k in learnt]
+    return "\n".join(reply for reply in replies if reply)

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+_TOGETHER = 256  # rows compared at once with all others: what they share is a matrix of its own
 _LEAST = 0.15  # cosine below which two texts have nothing in common but phrases
 
 
@@ -47,14 +48,21 @@ class Neighbours:
         """
         if self._rows is None or not len(numbers):
             return [[] for _ in numbers]
-        similar = (self._rows[list(numbers)] @ self._rows.T).tocsr()
-        return [self._nearest(similar, k, number, count) for k, number in enumerate(numbers)]
+        found: list[list[Neighbour]] = []
+        for begin in range(0, len(numbers), _TOGETHER):
+            some = list(numbers[begin : begin + _TOGETHER])
+            similar = (self._rows[some] @ self._rows.T).tocsr()
+            found += [self._nearest(similar, k, number, count) for k, number in enumerate(some)]
+        return found
 
     @staticmethod
     def _nearest(similar: object, k: int, number: int, count: int) -> list[Neighbour]:
         row = similar[k]  # type: ignore[index]
-        found = sorted((-float(value), int(n)) for n, value in zip(row.indices, row.data, strict=True))
-        return [Neighbour(n, round(-v, 3)) for v, n in found if n != number and -v >= _LEAST][:count]
+        near = row.data >= _LEAST
+        found = sorted(
+            (-float(v), int(n)) for n, v in zip(row.indices[near], row.data[near], strict=True) if n != number
+        )
+        return [Neighbour(n, round(-v, 3)) for v, n in found[:count]]
 
 
 def groups(near: Sequence[Sequence[Neighbour]], numbers: Sequence[int], least: float = 0.6) -> list[int]:

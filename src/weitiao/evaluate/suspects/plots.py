@@ -49,7 +49,7 @@ def data_map(found: Suspects) -> Markup | None:
     ]
     parts += [
         _axis(WIDTH - RIGHT, height - 4, "variability", "end"),
-        _axis(4, TOP - 5, "confidence", "start"),
+        _axis(LEFT, TOP - 5, "confidence", "start"),
     ]
     return _svg(parts, height, "confidence over variability of all training rows")
 

@@ -1,0 +1,73 @@
+"""What looks like a mistake and is none, and what a check may cost."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from data.check.test_families import codes, findings_of, of
+from weitiao.data.check import check, giveaway, material_of_files
+from weitiao.data.check.giveaway import drawn_rows
+from weitiao.data.check.targets import is_heading
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "营业收入为13290307611.04元",
+        "金额为13871523445元。",
+        "['15623038825.4']",
+        "比率是0.13812345678",
+        "市值13812345678港元",
+        "约18912345678 股",
+    ],
+)
+def test_an_amount_of_eleven_digits_is_no_phone_number(tmp_path: Path, text: str) -> None:
+    assert "personal_data" not in codes(findings_of(tmp_path, [{"t": text}]))
+
+
+@pytest.mark.parametrize(
+    "text", ["电话13622281980备注", "13659248528！地址", "打 13709391699.", "手机:13812345678,元旦"]
+)
+def test_a_phone_number_is_one_beside_other_marks(tmp_path: Path, text: str) -> None:
+    assert of(findings_of(tmp_path, [{"t": text}]), "personal_data").count == 1
+
+
+def test_a_mark_in_the_name_of_a_class_separates_no_list(tmp_path: Path) -> None:
+    classes = ["农学/园艺", "食品、轻工", "理学/数学", "医学"]
+    rows = [{"t": f"第{k}篇摘要", "label": classes[k % 4]} for k in range(40)]
+    assert "separators" not in codes(findings_of(tmp_path, rows))
+    rows = [{"t": f"第{k}篇", "words": f"词{k}{'、' if k % 9 == 0 else ','}词{k + 1}"} for k in range(40)]
+    assert "separators" in codes(findings_of(tmp_path, rows))
+
+
+def test_a_header_in_the_middle_of_a_table_is_no_row(tmp_path: Path) -> None:
+    (tmp_path / "x.csv").write_text("问,答\nq1,a1\n问,答\nq2,a2\n", "utf-8")
+    for columns in ({}, {"prompt": "问", "response": "答"}):
+        material = material_of_files(["x.csv"], root=tmp_path, **columns)
+        finding = of(check(material), "header_row")
+        assert (finding.severity, finding.rows) == ("serious", ("x.csv, row 3",))
+
+
+def test_a_heading_may_be_the_last_part_of_joined_names() -> None:
+    assert is_heading({"公司": "公司", "财务/收入": "收入", "column_3": None})
+    assert not is_heading({"公司": "公司"})
+    assert not is_heading({"公司": "公司", "收入": 3})
+    assert not is_heading({"公司": "收入", "收入": "公司"})
+
+
+def test_texts_that_give_the_label_away_are_looked_for_in_a_part_of_many_rows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert drawn_rows([10] * 50) == list(range(50))
+    assert len(drawn_rows([100] * 100_000)) == 10_000
+    assert len(drawn_rows([100_000] * 5000)) == 1000
+    assert drawn_rows([500] * 9000) == drawn_rows([500] * 9000)
+    monkeypatch.setattr(giveaway, "_DRAWN", 300)
+    monkeypatch.setattr(giveaway, "_LEAST_DRAWN", 60)
+    rows = [
+        {"q": f"{'来源甲' if k % 2 else '出处乙'}的第{k}条消息", "a": "是" if k % 2 else "否"}
+        for k in range(600)
+    ]
+    assert "give_away" in codes(findings_of(tmp_path, rows))
