@@ -75,6 +75,12 @@ def test_missing_columns_are_reported_together() -> None:
     assert "data.prompt and data.response" in message
 
 
+def test_a_missing_column_of_the_split_is_not_blamed_on_the_prompt() -> None:
+    with pytest.raises(DataError) as caught:
+        build(records({"prompt": "a", "response": "b"}), config(split={"group": "kind"}), SOURCE)
+    assert (caught.value.remedy or "").startswith("set data.split.group to a column that every source has")
+
+
 def test_unknown_field_of_a_template_is_reported_once() -> None:
     data = config(prompt="{{ qestion }}")
     rows = records(*[{"question": "a", "response": "b"}] * 5)

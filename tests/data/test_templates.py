@@ -10,6 +10,7 @@ import pytest
 
 from weitiao.config import DataConfig, Recipe, TemplateRef
 from weitiao.data import prepare
+from weitiao.data.check import material_of
 from weitiao.data.template import compile_expression
 from weitiao.data.templates import expanded, load_library, resolve_templates, shipped_library
 from weitiao.errors import ConfigError, DataError
@@ -151,3 +152,34 @@ def test_resolved_data_need_no_library(tmp_path: Path) -> None:
     assert (done.prompt, done.sources[1].prompt) == ("prompt", None)
     with pytest.raises(ConfigError, match="no such file"):
         resolve_templates(data, tmp_path / "elsewhere")
+
+
+def test_a_library_of_ones_own_is_known_to_the_checks(tmp_path: Path) -> None:
+    library(tmp_path)
+    (tmp_path / "x.json").write_text(json.dumps([{"甲": "问", "乙": "题", "答": "是"}] * 2), encoding="utf-8")
+    reference = {"template": "mine/ask", "version": 2, "variables": {"a": "甲", "b": "乙"}}
+    data = DataConfig.model_validate(
+        {
+            "templates": ["lib.yaml"],
+            "sources": [{"file": "x.json", "prompt": reference}],
+            "prompt": {"template": "finance/classify", "variables": {"question": "甲"}},
+            "response": "答",
+        }
+    )
+    material = material_of(data, root=tmp_path)
+    assert [case.asked for case in material.cases] == ['二 %}"{{ 问 题'] * 2
+
+
+def test_the_checks_know_a_library_of_the_recipe(tmp_path: Path) -> None:
+    library(tmp_path)
+    (tmp_path / "x.json").write_text(json.dumps([{"q": "a", "y": "b"}]), encoding="utf-8")
+    data = DataConfig.model_validate(
+        {
+            "sources": [{"file": "x.json"}],
+            "prompt": {"template": "mine/ask", "language": "en", "variables": {"a": "q", "b": "y"}},
+            "response": "y",
+            "templates": ["lib.yaml"],
+        }
+    )
+    (case,) = material_of(data, root=tmp_path).cases
+    assert case.example.messages[0].content == "two a b"

@@ -370,8 +370,8 @@ def test_the_disk_is_full_while_a_checkpoint_is_written(
     [
         ("weitiao.pipeline.running.save", "dataset"),
         ("weitiao.pipeline.running.write_report", "report"),
-        ("pathlib.Path.write_bytes", "adapter"),
-        ("weitiao.pipeline.files.os.replace", "recipe.yaml"),
+        ("weitiao.tuning.adapter.to_bytes", "adapter"),
+        ("weitiao.data.whole.os.replace", "recipe.yaml"),
     ],
 )
 def test_the_disk_is_full_later(

@@ -142,9 +142,10 @@ def test_rows_that_change_between_two_folds_are_found(
     out.rename(tmp_path / "joined" / "fold-1")
     (tmp_path / "joined" / "fold-1" / "report.json").write_text("{}", "utf-8")
     more = [*rows, {"company": 9, "question": "a new one?", "answer": CITIES[0]}]
-    recipe = recipe_file(rows=more, data={"split": split})
-    with pytest.raises(TrainError, match="the data have changed between the folds"):
+    recipe = recipe_file(rows=more, data={"split": {**split, "folds": 3}})
+    with pytest.raises(TrainError, match="the data have changed between the folds: 1 and 2 were"):
         weitiao.run(recipe, out=tmp_path / "joined", sets=SETS, resume=True)
+    assert not (tmp_path / "joined" / "fold-3").exists(), "nothing is trained in vain"
 
 
 def test_a_recipe_in_python_and_the_override(recipe_path: Path, tmp_path: Path) -> None:

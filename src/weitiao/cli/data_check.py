@@ -87,8 +87,11 @@ def check(
 
 def _options(entities: Path | None, vocabulary: Sequence[str], database: Path | None) -> Options:
     from weitiao.data.check import Options
+    from weitiao.data.check.sql import Database
     from weitiao.data.mask import Vocabulary
 
+    if database is not None:
+        Database(database).schema()  # said at once, not only where there are statements
     return Options(
         entities=None if entities is None else Vocabulary(_terms(entities, "--entities")),
         vocabularies=_vocabularies(vocabulary),
@@ -211,8 +214,10 @@ def _write(report: Mapping[str, Any], files: Sequence[str], out: Path) -> None:
 
 
 def _show(rows: int, samples: int, findings: Sequence[Finding]) -> None:
+    from weitiao.data.check.finding import many
+
     console = shell.output()
-    console.print(f"{rows:,} rows, {samples:,} samples", highlight=False)
+    console.print(f"{many(rows, 'row')}, {many(samples, 'sample')}", highlight=False)
     if not samples:
         console.print("no samples: say what prompt and response are (--prompt, --response) for more checks")
     for finding in findings:

@@ -183,17 +183,13 @@ def make_builder(
                 made.text_of(probe)
         except FieldError as error:
             if error.in_every_row:  # what is wrong with the probe alone comes up again with its row
-                problems.add(f"{error}{seen_in(error.field, elsewhere or {})}", remedy=COLUMN_REMEDY)
+                if key.startswith("split."):
+                    problems.add(str(error), remedy=SPLIT_REMEDY.format(key=key))
+                else:
+                    problems.add(f"{error}{seen_in(error.field, elsewhere or {})}", remedy=COLUMN_REMEDY)
         return made
 
     system = expression("system", source.system or data.system, plain_text=True)
-    group = expression("split.group", data.split.group) if data.sources else None
-    asked = {TIME_FIELD: data.split.time, CLASS_FIELD: data.split.stratify} if data.sources else {}
-    placed = {
-        name: made
-        for name, spec in asked.items()
-        if with_response and (made := expression(name.removeprefix("data."), spec)) is not None
-    }
     if shape is None:
         prompt = expression("prompt", source.prompt or data.prompt)
         response = expression("response", source.response or data.response) if with_response else None
@@ -201,6 +197,13 @@ def make_builder(
         if prompt is None and not problems:  # only with an empty name, which no column has
             problems.add("prompt is empty", remedy=COLUMN_REMEDY)
         shape = None if prompt is None else PromptResponse(prompt, response, history)
+    group = expression("split.group", data.split.group) if data.sources else None
+    asked = {TIME_FIELD: data.split.time, CLASS_FIELD: data.split.stratify} if data.sources else {}
+    placed = {
+        name: made
+        for name, spec in asked.items()
+        if with_response and (made := expression(name.removeprefix("data."), spec)) is not None
+    }
     carried = _carried(data, columns, problems) if with_response else ()
     problems.raise_if_any()
     assert shape is not None
@@ -292,6 +295,8 @@ COLUMN_REMEDY = (
     "set data.prompt and data.response (or those of the source) to a column, or to a template such as "
     '"Question: {{ question }}"'
 )
+
+SPLIT_REMEDY = "set data.{key} to a column that every source has, or to a template over such columns"
 
 
 def seen_in(field: str | None, elsewhere: Mapping[str, Sequence[str]]) -> str:

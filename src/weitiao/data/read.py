@@ -183,7 +183,16 @@ def _steps(source: Source) -> tuple[Step, ...] | None:
     return steps
 
 
-def _find(file: str, root: Path) -> Path:
+def existing_file(file: str, root: Path) -> Path:
+    """A file that holds something.
+
+    Args:
+        file: As the user wrote it.
+        root: Folder of the recipe.
+
+    Raises:
+        DataError: There is none, or it is a folder, or empty.
+    """
     path = root / Path(file).expanduser()
     if path.is_dir():
         raise DataError(f"{file}: is a folder, expected a file", remedy="name the file inside it")
@@ -194,6 +203,15 @@ def _find(file: str, root: Path) -> Path:
             f"{file}: no such file{folder}{nearest(path.name, there)}",
             remedy="paths are relative to the recipe's folder",
         )
+    if path.stat().st_size == 0:
+        raise DataError(
+            f"{file}: the file is empty (0 bytes)", remedy="name another file, or save this one again"
+        )
+    return path
+
+
+def _find(file: str, root: Path) -> Path:
+    path = existing_file(file, root)
     if path.suffix.lower() not in FORMATS:
         hint = (
             "save it as .xlsx"
@@ -202,10 +220,6 @@ def _find(file: str, root: Path) -> Path:
         )
         raise DataError(
             f"{file}: unknown file type {path.suffix!r}, expected one of {', '.join(FORMATS)}", remedy=hint
-        )
-    if path.stat().st_size == 0:
-        raise DataError(
-            f"{file}: the file is empty (0 bytes)", remedy="name another file, or save this one again"
         )
     return path
 

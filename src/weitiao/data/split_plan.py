@@ -208,7 +208,8 @@ def _too_few(
     if keys.near is not None and (joined := len(components(keys.prompts, keys.groups)) - len(found)):
         where += f"; data.split.near joined {joined + len(found)} groups to these {len(found)}"
         remedies = ["raise data.split.near or leave it out", *remedies]
-    if config.by != "time" and len(keys) <= _ROWS_TRIED and iter(examples) is not examples:
+    seed_decides = config.by != "time" and config.keep is None
+    if seed_decides and len(keys) <= _ROWS_TRIED and iter(examples) is not examples:
         remedies = [*_another_seed(examples, keys, config, group_of), *remedies]
     named = " and ".join(empty[:_EMPTY_SHOWN])
     if len(empty) > _EMPTY_SHOWN:

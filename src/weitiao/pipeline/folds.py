@@ -62,6 +62,7 @@ def run_folds(
             result = run_one(
                 replace(resolved, value=of_fold(recipe, fold)), where, resume=is_begun, console=console
             )
+        _same_content(out, fold)  # now, not after the others have been trained too
         said.update(dict.fromkeys(result.said))
         del result
         gc.collect()  # the base of this fold, before that of the next is loaded

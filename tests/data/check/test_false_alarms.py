@@ -1,15 +1,18 @@
-"""What looks like a mistake and is none, and what a check may cost."""
+"""What looks like a mistake and is none, tables put together, and what a check may cost and must stand."""
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 
 from data.check.test_families import codes, findings_of, of
-from weitiao.data.check import check, giveaway, material_of_files
+from weitiao.config import DataConfig
+from weitiao.data.check import check, giveaway, material_of, material_of_files
 from weitiao.data.check.giveaway import drawn_rows
 from weitiao.data.check.targets import is_heading
+from weitiao.errors import DataError
 
 
 @pytest.mark.parametrize(
@@ -44,8 +47,8 @@ def test_a_mark_in_the_name_of_a_class_separates_no_list(tmp_path: Path) -> None
 
 def test_a_header_in_the_middle_of_a_table_is_no_row(tmp_path: Path) -> None:
     (tmp_path / "x.csv").write_text("问,答\nq1,a1\n问,答\nq2,a2\n", "utf-8")
-    for columns in ({}, {"prompt": "问", "response": "答"}):
-        material = material_of_files(["x.csv"], root=tmp_path, **columns)
+    for prompt, response in ((None, None), ("问", "答")):
+        material = material_of_files(["x.csv"], root=tmp_path, prompt=prompt, response=response)
         finding = of(check(material), "header_row")
         assert (finding.severity, finding.rows) == ("serious", ("x.csv, row 3",))
 
@@ -71,3 +74,33 @@ def test_texts_that_give_the_label_away_are_looked_for_in_a_part_of_many_rows(
         for k in range(600)
     ]
     assert "give_away" in codes(findings_of(tmp_path, rows))
+
+
+def test_texts_that_are_nested_too_deeply_are_findings(tmp_path: Path) -> None:
+    deep = f"select {'(' * 5000}1{')' * 5000}"
+    rows = [{"q": f"问{k}", "a": deep if k == 3 else f"select {k}"} for k in range(9)]
+    finding = of(findings_of(tmp_path, rows), "sql_syntax")
+    assert (finding.count, finding.examples[0]["problem"]) == (1, "nested too deeply")
+    rows = [{"t": "[" * 100_000 if k == 3 else json.dumps([k])} for k in range(12)]
+    assert of(findings_of(tmp_path, rows), "broken_json").count == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "said"),
+    [
+        ("none.conll", None, "no such file"),
+        ("x.bmes", "", "empty"),
+        ("x.txt", "一句话\n", "read as tagged sentences"),
+    ],
+)
+def test_tagged_files_that_are_none(tmp_path: Path, name: str, text: str | None, said: str) -> None:
+    if text is not None:
+        (tmp_path / name).write_text(text, "utf-8")
+    with pytest.raises(DataError, match=said):
+        material_of_files([name], root=tmp_path)
+
+
+def test_a_tagged_file_obeys_its_source(tmp_path: Path) -> None:
+    (tmp_path / "x.bmes").write_bytes("甲 O\n\n乙 O\n\n丙 O\n".encode("utf-16-le"))
+    data = DataConfig.model_validate({"train": [{"file": "x.bmes", "limit": 2, "encoding": "utf-16-le"}]})
+    assert [r.fields["text"] for r, _ in material_of(data, root=tmp_path).records] == ["甲", "乙"]

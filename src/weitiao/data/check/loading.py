@@ -16,12 +16,13 @@ from weitiao.data.check.material import Case, Material, Options, Whole
 from weitiao.data.check.tag_files import TAG_FORMATS, read_tags
 from weitiao.data.mask import make_mask, read_vocabulary
 from weitiao.data.problems import combined
-from weitiao.data.read import read
+from weitiao.data.read import existing_file, read
 from weitiao.data.shapes import Shape, find_shape
 from weitiao.data.shapes.dataset_info import Entry, named_entry, neighbouring_entry
 from weitiao.data.sources import expand_data
 from weitiao.data.split import PARTS, split, with_groups
 from weitiao.data.template import FieldError
+from weitiao.data.templates import resolve_templates
 from weitiao.errors import DataError
 from weitiao.types import Dataset, Example, Origin, Record
 
@@ -45,7 +46,7 @@ def material_of(
     loaded: list[Loaded] = []
     errors: list[DataError] = []
     notes: list[tuple[str, str]] = []
-    data = expand_data(data, root)
+    data = expand_data(resolve_templates(data, root), root)
     named = [(part, source) for part in ("sources", *PARTS) for source in getattr(data, part)]
     for part, source in [*named, *((name, Source(file=name)) for name in extra)]:
         try:
@@ -129,7 +130,8 @@ def material_of_dataset(dataset: Dataset, *, options: Options | None = None) -> 
 def _records(source: Source, root: Path, notes: list[tuple[str, str]]) -> list[Record]:
     path = root / Path(source.file).expanduser()
     if path.suffix.lower() in TAG_FORMATS:
-        return list(read_tags(path, source.file))
+        path = existing_file(source.file, root)
+        return list(read_tags(path, source.file, encoding=source.encoding))[: source.limit]
     reading = read(source, root=root)
     records = list(reading)
     notes += [(reading.label, note) for note in reading.notes]

@@ -154,6 +154,8 @@ def _problem(sql: str, schema: Schema | None) -> tuple[str, str] | None:
         tree: Any = sqlglot.parse_one(sql, dialect="sqlite")
     except SqlglotError as error:
         return "syntax", str(error).splitlines()[0]
+    except RecursionError:
+        return "syntax", "nested too deeply"
     return None if schema is None else _unknown(tree, schema)
 
 

@@ -48,7 +48,7 @@ def parsed(text: str) -> dict[str, Any] | list[Any] | None:
         return None
     try:
         value = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     return value if isinstance(value, dict | list) else None
 

@@ -13,16 +13,21 @@ TAG_FORMATS = (".bmes", ".conll", ".bio", ".iob", ".txt")
 _MARKS = ("B", "I", "M", "E", "S")
 
 
-def read_tags(path: Path, name: str) -> Iterator[Record]:
+def read_tags(path: Path, name: str, *, encoding: str | None = None) -> Iterator[Record]:
     """One record a sentence: ``text``, ``tokens`` and ``tags``; the row is the number of its first line.
 
     The tag is the last column that looks like one. A position digit behind a character (``科0``) is taken off where
     every token of the file has one.
 
+    Args:
+        path: The file.
+        name: As the user wrote it, for errors.
+        encoding: Stated in the recipe; None: found out.
+
     Raises:
         DataError: All lines without a tag.
     """
-    lines = path.read_text(encoding=find_encoding(path, name=name)).split("\n")
+    lines = path.read_text(encoding=find_encoding(path, name=name, given=encoding)).split("\n")
     problems = Problems(name)
     rows: list[tuple[int, str, str]] = []
     for number, line in enumerate(lines, start=1):
@@ -32,7 +37,11 @@ def read_tags(path: Path, name: str) -> Iterator[Record]:
         parts = line.split("\t") if "\t" in line else line.split(" ")
         tag = next((p.strip() for p in reversed(parts[1:]) if _is_tag(p.strip())), None)
         if tag is None:
-            problems.add(f"row {number}: no tag (expected: token, blank, tag such as B-ORG or O)")
+            problems.add(
+                f"row {number}: no tag (expected: token, blank, tag such as B-ORG or O)",
+                remedy=f"mend these lines; a {path.suffix} file is read as tagged sentences, files of records are "
+                "json, jsonl, csv, tsv, xlsx or parquet",
+            )
             continue
         rows.append((number, parts[0], tag))
     problems.raise_if_any()

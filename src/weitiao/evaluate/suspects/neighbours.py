@@ -33,7 +33,7 @@ class Neighbours:
     def __init__(self, texts: Sequence[str]) -> None:
         from sklearn.feature_extraction.text import TfidfVectorizer
 
-        vectorizer = TfidfVectorizer(analyzer="char", ngram_range=(1, 3), sublinear_tf=True, dtype=np.float32)
+        vectorizer = TfidfVectorizer(analyzer="char", ngram_range=(1, 3), sublinear_tf=True, dtype=np.float32)  # type: ignore[arg-type]
         try:
             self._rows = vectorizer.fit_transform(texts)
         except ValueError:  # no text has a character in it
