@@ -97,6 +97,7 @@ def test_a_run_that_was_interrupted_counts_up_to_its_last_checkpoint(copy: Path)
     whole = suspects(copy, limit=3)
     last = max((copy / "checkpoints").iterdir(), key=lambda p: int(p.name.rpartition("-")[2]))
     shutil.rmtree(last)
+    assert "has not finished" in whole.notes[0]
     earlier = suspects(copy, limit=3)
     assert len(earlier.steps) < len(whole.steps)
     assert earlier.steps == whole.steps[: len(earlier.steps)]
@@ -133,6 +134,7 @@ def test_folds_together_list_every_row(tmp_path: Path, base_folder: Path, rows: 
     recipe = write_recipe(tmp_path, base_folder, rows, train=train)
     weitiao.run(recipe, out=tmp_path / "run", folds=2)
     found = suspects(tmp_path / "run", limit=10**6)
+    assert found.notes == ()
     parts = [load(tmp_path / "run" / f"fold-{n}" / "dataset").train for n in (1, 2)]
     assert {s.row.id for s in found.found} == {example.id for part in parts for example in part}
     alone = [suspects(tmp_path / "run" / f"fold-{n}", limit=10**6).found for n in (1, 2)]
@@ -141,3 +143,5 @@ def test_folds_together_list_every_row(tmp_path: Path, base_folder: Path, rows: 
     for suspect in found.found:
         if suspect.row.id not in both:
             assert suspect.losses == pytest.approx(once[suspect.row.id].losses)
+    shutil.rmtree(tmp_path / "run" / "fold-2")
+    assert "1 of 2 folds" in suspects(tmp_path / "run", limit=3).notes[0]

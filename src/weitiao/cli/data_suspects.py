@@ -75,6 +75,8 @@ def _show(found: Suspects) -> None:
             *(_cell(text) for text in (s.row.origins[0], s.row.prompt, s.row.answer, " | ".join(near))),
         )
     console = shell.output()
+    for note in found.notes:
+        console.print(f"note: {note}", style="yellow", markup=False, highlight=False)
     console.print(table)
     if len(found.found) > 20:
         console.print(f"and {len(found.found) - 20} more", style="dim")

@@ -6,6 +6,7 @@ import csv
 import io
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -58,11 +59,27 @@ def suspects(run: str | Path, *, limit: int = 50, by: By = "suspicion") -> Suspe
             f"{folder}: no run: there is no recipe.yaml in it",
             remedy="name the --out folder of `weitiao run`",
         )
+    recipe = load_recipe(folder / "recipe.yaml").value
     folds = sorted(path for path in folder.glob("fold-*") if path.is_dir())
     if folds:
-        return find_suspects(*_over_folds([_trained_on(fold) for fold in folds]), limit=limit, by=by)
-    examples, losses = _trained_on(folder)
-    return suspects_of(examples, losses, load_recipe(folder / "recipe.yaml").value, limit=limit, by=by)
+        found = find_suspects(*_over_folds([_trained_on(fold) for fold in folds]), limit=limit, by=by)
+    else:
+        found = suspects_of(*_trained_on(folder), recipe, limit=limit, by=by)
+    return replace(found, notes=_unfinished(folder, folds, recipe))
+
+
+def _unfinished(folder: Path, folds: Sequence[Path], recipe: Recipe) -> tuple[str, ...]:
+    """What is not there yet of a run that goes on, or was interrupted."""
+    notes = []
+    if folds and len(folds) < (recipe.data.split.folds or 0):
+        notes.append(
+            f"{len(folds)} of {recipe.data.split.folds} folds are there: rows that only the others train on are missing"
+        )
+    for run in folds or [folder]:
+        if not (run / LOSSES).is_file():
+            last = checkpoint.newest(run / "checkpoints")
+            notes.append(f"{run} has not finished: this is what {last.name if last else 'it'} knows")
+    return tuple(notes)
 
 
 def _trained_on(folder: Path) -> tuple[Sequence[Example], SampleLosses]:

@@ -120,6 +120,7 @@ class Suspects:
         steps: All optimizer steps.
         spikes: Steps whose loss stands out; their rows are numbers of training samples.
         samples: [N] the row in `rows` of each training sample.
+        notes: What the reader should know: the run is not finished.
     """
 
     found: tuple[Suspect, ...]
@@ -130,6 +131,7 @@ class Suspects:
     steps: tuple[Step, ...] = ()
     spikes: tuple[Spike, ...] = ()
     samples: tuple[int, ...] = field(default=(), repr=False)
+    notes: tuple[str, ...] = ()
 
     def row_of(self, sample: int) -> Row:
         """The row of a training sample."""
