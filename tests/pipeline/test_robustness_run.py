@@ -14,7 +14,7 @@ import weitiao
 from pipeline.conftest import RecipeFile, Rows, write_recipe
 from weitiao.config import RobustnessConfig
 from weitiao.data import prepare
-from weitiao.errors import AdapterError, ConfigError, DataError
+from weitiao.errors import AdapterError, ConfigError, DataError, FormatError
 from weitiao.pipeline.robustness import damaged_tests, for_the_test, open_shared
 from weitiao.pipeline.running import RunResult
 from weitiao.recipe import dump, load_recipe
@@ -164,6 +164,7 @@ def test_a_run_without_the_section_has_none(recipe_file: RecipeFile, tmp_path: P
         ({"against": "nowhere"}, AdapterError, "nowhere is no run and no adapter folder"),
         ({"column": "questoin"}, DataError, 'did you mean "question"'),
         ({"metric": "accuracy", "limit": 4}, ConfigError, "evaluate.robustness.metric: accuracy needs"),
+        ({"column": None}, FormatError, r"(?s)absorbed.*-> name in evaluate\.robustness\.column"),
     ],
 )
 def test_what_is_wrong_is_said_before_training(

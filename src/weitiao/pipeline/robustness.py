@@ -17,7 +17,7 @@ from rich.console import Console
 from weitiao.chat import ChatFormat
 from weitiao.config import DecodeConfig, DeduplicateStep, NoiseStep, Recipe, RobustnessConfig
 from weitiao.data import Fit, prepare
-from weitiao.errors import AdapterError, ConfigError
+from weitiao.errors import AdapterError, ConfigError, FormatError
 from weitiao.evaluate.robustness import Rate, applies, curves
 from weitiao.infer.loaded import Loaded, open_adapter, open_over
 from weitiao.models.load import Base
@@ -144,9 +144,17 @@ def check_room(model: Any, format: ChatFormat, tests: Sequence[DamagedTest], lim
 
     Raises:
         DataError: All prompts that are too long.
+        FormatError: The damage reaches into the instruction that the prefix has absorbed.
     """
-    for test in tests:
-        check_answers(model, format, test.examples, limit, length=length)
+    try:
+        for test in tests:
+            check_answers(model, format, test.examples, limit, length=length)
+    except FormatError as error:
+        raise FormatError(
+            f"the damage reaches into the instruction that the prefix has absorbed: {error.message}",
+            remedy="name in evaluate.robustness.column (--column) the column whose text is to be damaged, so that the "
+            "instruction is spared, or train with `method.absorb: false`",
+        ) from error
 
 
 def adapter_folder(path: str | Path, root: Path | None = None) -> Path:

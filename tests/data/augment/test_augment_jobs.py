@@ -97,6 +97,13 @@ def test_classes_are_filled_up(chat: Chat, job: Job, kinds: list[str]) -> None:
     assert len({row["prompt"] for row in rows}) == 23
 
 
+def test_answers_are_no_classes_to_fill_up(chat: Chat, job: Job) -> None:
+    source = [{**row, "label": f"answer {k}"} for k, row in enumerate(questions(101))]
+    with pytest.raises(ConfigError, match="101 different labels"):
+        job(source, label="label", target_per_class=9, kinds=["expand"])
+    assert not chat.bodies
+
+
 def test_rows_that_miss_texts_are_asked_for_again(chat: Chat, job: Job) -> None:
     def write(body: dict[str, Any]) -> str:
         first = sum(user_of(b) == user_of(body) for b in chat.bodies) == 1

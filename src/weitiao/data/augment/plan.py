@@ -11,10 +11,12 @@ from dataclasses import dataclass, field
 from weitiao.config.augment import AugmentConfig, AugmentKind
 from weitiao.data.augment.item import Item, Unit, Variant, language_of
 from weitiao.data.augment.prompts import TONES
+from weitiao.errors import ConfigError
 
 Glossary = Mapping[str, Sequence[str]]
 MODELS = 5  # texts of a class that are shown
 TEXTS = 5  # new texts of a class asked for at once
+MAX_CLASSES = 100  # more labels than these are answers, and filling each of them up would cost a fortune
 
 
 @dataclass
@@ -39,13 +41,23 @@ class Quota:
 
 
 def quotas_of(items: Sequence[Item], config: AugmentConfig) -> list[Quota]:
-    """One for each row, or one for each class that has fewer rows than ``target_per_class``."""
+    """One for each row, or one for each class that has fewer rows than ``target_per_class``.
+
+    Raises:
+        ConfigError: There are so many labels that they are no classes.
+    """
     if config.target_per_class is None:
         return [Quota((item,), config.per_row) for item in items]
     by_label: dict[str, list[Item]] = {}
     for item in items:
         by_label.setdefault(item.label, []).append(item)
     target = config.target_per_class
+    if len(by_label) > MAX_CLASSES:
+        raise ConfigError(
+            f"target_per_class: {target}, but the {len(items):,} rows have {len(by_label):,} different labels: these are "
+            f"answers, no classes (at most {MAX_CLASSES})",
+            remedy="name the column of the class, or ask for texts of each row with per_row",
+        )
     return [Quota(tuple(group), target - len(group)) for group in by_label.values() if len(group) < target]
 
 

@@ -165,12 +165,12 @@ CATALOGUE: dict[str, Entry] = {
         "leave the file out and split with data.split",
     ),
     "leak": Entry(
-        "The same prompt stands in two parts: scores there are not fair.",
-        "use data.sources with data.split (it keeps equal prompts together), or delete them from one part",
+        "The same question, whatever stands around it, is in two parts: scores there are not fair.",
+        "data.split.group: the column of the question, or data.split.near: 0.8; delete them from parts given as files",
     ),
     "near_leak": Entry(
         "Nearly the same prompt stands in two parts: scores there are too good.",
-        "set data.split.group (and data.split.mask) so that variants stay together",
+        "data.split.near: 0.8, or data.split.group (with data.split.mask), so that variants stay together",
     ),
     "user_side_leak": Entry(
         "A dialogue with the same user side stands in two parts.",
