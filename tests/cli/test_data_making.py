@@ -104,6 +104,18 @@ def test_nothing_half_written(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [source]
 
 
+def test_a_column_that_no_row_has_is_said_once(tmp_path: Path) -> None:
+    source = tmp_path / "a.csv"
+    source.write_text("问题,标注\n合上开关,无\n打开开关,[[0\n", encoding="utf-8")
+    done = call("noise", source, "--column", "问", "--output", tmp_path / "b.jsonl")
+    assert done.output.count("there is no column") == 1
+    assert "in all 2 rows" in done.output
+    done = call("noise", source, "--column", "问题", "--spans", "标注", "--output", tmp_path / "b.jsonl")
+    assert 'row 2: column "标注": expected [[start, end, label], ...]' in done.output
+    assert "got '无'" in done.output
+    assert "got '[[0'" in done.output
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [

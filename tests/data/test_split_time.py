@@ -124,6 +124,8 @@ def test_rows_that_cannot_be_read_are_named_all_at_once() -> None:
         assign(examples, config_of())
     assert "a.csv, row 9: 'soon'" in str(caught.value)
     assert "a.csv, row 10: empty" in str(caught.value)
+    with pytest.raises(DataError, match="the time of 1 row cannot be read"):
+        assign(examples[:6], config_of())
 
 
 @pytest.mark.parametrize("text", ["7", "-3", "1700000000", "3.0"])

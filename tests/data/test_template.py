@@ -54,6 +54,22 @@ def test_templates_keep_their_text() -> None:
     assert text("{% if a is defined %}{{ a }}{% endif %}{{ z | default('-') }}", a=1) == "1-"
 
 
+def test_a_default_reaches_into_what_a_row_lacks() -> None:
+    deep = "{{ tags[0].name | default('-') }}{{ tags[1].name.first | default('+') }}"
+    assert text(deep, tags=[]) == "-+"
+    assert text(deep, tags=[{"name": "甲"}]) == "甲+"
+    assert "no element 0" in str(fails("{{ tags[0].name }}", tags=[]))
+    assert fails("{% if tags[0].name %}x{% endif %}", tags=[])
+
+
+def test_a_column_with_a_name_that_is_no_identifier_is_shown_as_it_is_written() -> None:
+    columns = {"投诉/内容": "a", "客户 电话": "b"}
+    assert 'is written {{ row["投诉/内容"] }}' in str(fails("问：{{ 投诉/内容 }}", **columns))
+    assert 'is written {{ row["客户 电话"] }}' in str(fails("{{ 客户 电话 }}", **columns))
+    assert "is written" not in str(fails("投诉/内容：{{ 别的 }}", **columns))
+    assert 'did you mean "投诉/内容"' in str(fails("内容", **columns))
+
+
 def test_a_column_wins_over_a_template() -> None:
     assert text("{{ a }}", **{"{{ a }}": "x"}) == "x"
 
@@ -80,6 +96,7 @@ def test_a_field_missing_in_one_row_is_not_the_recipes_fault() -> None:
     ("spec", "expected"),
     [
         ("{{ q", "does not parse"),
+        ("{{ q | spell }}", "does not parse: No filter named 'spell'. (line 1 of"),
         ("{{ q.inner }}", "has no attribute 'inner'"),
         ("{{ 1 / 0 }}", "ZeroDivisionError"),
         ("{{ q.__class__.__mro__ }}", "unsafe"),

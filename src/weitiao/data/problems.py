@@ -56,6 +56,8 @@ def combined(errors: Sequence[DataError]) -> DataError:
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
-    """``; did you mean "x"?`` where a known name is close, else nothing."""
-    close = difflib.get_close_matches(name, list(known), n=1, cutoff=0.6)
+    """``; did you mean "x"?`` where a known name is close or a joined one such as ``group/name`` ends so, else nothing."""
+    names = list(known)
+    close = difflib.get_close_matches(name, names, n=1, cutoff=0.6)
+    close = close or [joined for joined in names if joined.endswith(f"/{name}")]
     return f'; did you mean "{close[0]}"?' if close else ""

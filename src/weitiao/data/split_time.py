@@ -143,7 +143,8 @@ class TimeReader:
         rows = [
             f"{where}: {text!r}" if text.strip() else f"{where}: empty" for where, text in self._neither[kind]
         ]
-        what = f"data.split.time: the time of {missing[kind]} rows cannot be read"
+        count = "1 row" if missing[kind] == 1 else f"{missing[kind]:,} rows"
+        what = f"data.split.time: the time of {count} cannot be read"
         if missing[kind] > len(rows):
             what += f" (the first {len(rows)} follow)"
         raise DataError(collect(rows, what=what), remedy=f"write it as {_EXPECTED}; all rows in one way")

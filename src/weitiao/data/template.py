@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -65,8 +66,14 @@ class _Environment(ImmutableSandboxedEnvironment):
         return super().getattr(obj, attribute)
 
 
+class _Undefined(jinja2.ChainableUndefined, jinja2.StrictUndefined):
+    """Nothing can be done with it, as ever, but ``default`` takes its place at the end of a path too."""
+
+    __slots__ = ()
+
+
 ENVIRONMENT = _Environment(
-    undefined=jinja2.StrictUndefined, finalize=_finalize, keep_trailing_newline=True, autoescape=False
+    undefined=_Undefined, finalize=_finalize, keep_trailing_newline=True, autoescape=False
 )
 
 
@@ -145,7 +152,9 @@ def _compile_template(spec: str, name: str, columns: Sequence[str]) -> Callable[
     except jinja2.TemplateError as error:
         line = getattr(error, "lineno", 1)
         raise FieldError(
-            f"{name}: the template does not parse: {error} (line {line} of {_short(spec)})", in_every_row=True
+            f"{name}: the template does not parse: {error.message} (line {line} of {_short(spec)})"
+            f"{_by_row(spec, columns)}",
+            in_every_row=True,
         ) from error
     asked = sorted(names - set(ENVIRONMENT.globals) - {"row"})
 
@@ -168,13 +177,20 @@ def _unknown(name: str, spec: str, missing: Sequence[str], columns: Sequence[str
         field = nowhere[0]
         return FieldError(
             f'{name}: template {_short(spec)} names the unknown field "{field}"; '
-            f"columns: {_listed(columns)}{nearest(field, columns)}",
+            f"columns: {_listed(columns)}{_by_row(spec, columns) or nearest(field, columns)}",
             in_every_row=True,
             field=field,
         )
     if missing:
         return FieldError(f'{name}: this row has no field "{missing[0]}", which the template asks for')
     return FieldError(f"{name}: {why} in {_short(spec)}")
+
+
+def _by_row(spec: str, columns: Sequence[str]) -> str:
+    """How a column is written whose name is no identifier, where an expression of the template has that name."""
+    inside = "".join(re.findall(r"{[{%].*?[%}]}", spec, re.DOTALL))
+    meant = [column for column in columns if column in inside and not column.isidentifier()]
+    return f'; a column of such a name is written {{{{ row["{meant[0]}"] }}}}' if meant else ""
 
 
 def _printable(value: Any) -> Any:

@@ -319,6 +319,14 @@ def test_copy_of_a_part_and_few_shot(tmp_path: Path) -> None:
     assert of(findings, "few_shot_leak").rows == ("test.jsonl, row 1",)
 
 
+def test_the_smallest_class_leaves_out_labels_of_one_or_two_rows(tmp_path: Path) -> None:
+    answers = [*"甲" * 24, *"乙" * 18, "丙", ""]
+    rows = [{"q": f"第{k}问{k * k}", "a": a} for k, a in enumerate(answers)]
+    found = of(findings_of(tmp_path, rows), "class_balance")
+    assert "4 classes, the largest 1.3 times the smallest of more than two rows: 甲 24, 乙 18" in found.title
+    assert "(empty) 1" in found.title
+
+
 def test_sources_are_split_as_the_recipe_says(tmp_path: Path) -> None:
     write_rows(
         tmp_path / "a.jsonl", [{"q": f"第{k}问{k * k}", "a": "甲乙"[k * 7 % 11 % 2]} for k in range(60)]

@@ -180,11 +180,12 @@ def check_balance(material: Material) -> Iterator[Finding]:
     if not large:
         return
     ratio = large[0][1] / large[-1][1]
+    rest = "" if len(large) == len(labels) else " of more than two rows"
     yield found(
         "class_balance",
         "warning" if ratio >= 5 else "note",
-        f"{many(len(labels), 'class').replace('classs', 'classes')}, the largest {ratio:.1f} times the smallest: "
-        + ", ".join(f"{label} {n:,}" for label, n in labels.most_common(12)),
+        f"{many(len(labels), 'class').replace('classs', 'classes')}, the largest {ratio:.1f} times the smallest"
+        f"{rest}: " + ", ".join(f"{label or '(empty)'} {n:,}" for label, n in labels.most_common(12)),
         (),
         count=len(labels),
         labels=dict(labels.most_common()),

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from weitiao.config import NoiseStep, Source
 from weitiao.data.jsonl import check_output, write_jsonl
+from weitiao.data.noise.damage import Span
 from weitiao.data.noise.noise import noisy
-from weitiao.data.noise.spans import read_spans, write_spans
+from weitiao.data.noise.spans import EXPECTED, read_spans, write_spans
 from weitiao.data.problems import Problems, nearest
 from weitiao.data.read import read
 from weitiao.data.template import to_text
@@ -73,7 +74,7 @@ def noise_file(
     summary = NoiseSummary()
 
     def rows() -> Iterator[dict[str, Any]]:
-        problems = Problems(str(file))
+        found: dict[str, list[int]] = {}
         for record in read(Source(file=str(file)), root=Path()):
             row = dict(record.fields)
             column = config.column or summary.column or _column(row)
@@ -86,15 +87,27 @@ def noise_file(
             except ValueError as error:
                 problem = str(error)
             if problem is not None:
-                problems.add(
-                    f"row {record.origin.row}: {problem}", remedy="name other columns, or mend the rows"
-                )
+                found.setdefault(problem, []).append(record.origin.row)
             if progress is not None:
                 progress(summary.rows)
-        problems.raise_if_any()
+        _raise_if_any(str(file), found, summary.rows)
 
     write_jsonl(output, rows())
     return summary
+
+
+def _raise_if_any(name: str, found: Mapping[str, Sequence[int]], rows: int) -> None:
+    """All problems in one error, in the order of the rows; what is wrong with every row is said once."""
+    problems = Problems(name)
+    for problem, at in found.items():
+        if len(at) == rows > 1:
+            problems.add(f"{problem} (in all {rows:,} rows)", remedy=_REMEDY)
+    for row, problem in sorted((row, p) for p, at in found.items() if not len(at) == rows > 1 for row in at):
+        problems.add(f"row {row}: {problem}", remedy=_REMEDY)
+    problems.raise_if_any()
+
+
+_REMEDY = "name other columns, or mend the rows"
 
 
 def _column(row: dict[str, Any]) -> str:
@@ -108,6 +121,17 @@ def _missing(row: dict[str, Any], columns: tuple[str, ...]) -> str | None:
     return None
 
 
+def _spans(given: Any, column: str) -> tuple[Any, list[Span]]:
+    """What a cell says, and the spans; an empty cell has none."""
+    try:
+        written = json.loads(given) if isinstance(given, str) and given.strip() else given
+        return written, read_spans(written or [])
+    except json.JSONDecodeError as error:
+        raise ValueError(f'column "{column}": {EXPECTED}, got {given[:40]!r}') from error
+    except ValueError as error:
+        raise ValueError(f'column "{column}": {error}') from error
+
+
 def _damaged(
     row: dict[str, Any], column: str, spans: str | None, config: NoiseStep, seed: str, summary: NoiseSummary
 ) -> dict[str, Any]:
@@ -116,8 +140,8 @@ def _damaged(
     if rng.random() >= config.share:
         return {**row, f"{column}_clean": text}
     given = row[spans] if spans else []
-    written = json.loads(given) if isinstance(given, str) else given
-    heard = noisy(text, config, rng, spans=read_spans(written or []))
+    written, places = _spans(given, spans or "")
+    heard = noisy(text, config, rng, spans=places)
     summary.edits += heard.distance
     summary.length += heard.length
     summary.damaged += heard.text != text

@@ -14,7 +14,7 @@ from typing import Any
 
 from weitiao.data.noise.damage import Span
 
-_EXPECTED = 'expected [[start, end, label], ...], [{"start": ..., "end": ...}, ...] or {type: {entity: [[start, end]]}}'
+EXPECTED = 'expected [[start, end, label], ...], [{"start": ..., "end": ...}, ...] or {type: {entity: [[start, end]]}}'
 
 
 def read_spans(value: Any) -> list[Span]:
@@ -29,8 +29,8 @@ def read_spans(value: Any) -> list[Span]:
         if isinstance(value, Sequence) and not isinstance(value, str):
             return [_span(entry) for entry in value]
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise ValueError(_EXPECTED) from error
-    raise ValueError(_EXPECTED)
+        raise ValueError(EXPECTED) from error
+    raise ValueError(EXPECTED)
 
 
 def write_spans(value: Any, spans: Sequence[Span], text: str) -> Any:
