@@ -99,9 +99,7 @@ def _work(
     tuned = model(method, dropout=0.1)
     result = train(tuned, out, resume=resume, **{**KILLED_JOB, **changes})
     losses = {f"losses.{name}": table for name, table in result.losses.tensors().items()}
-    save_file(
-        {**{n: p.detach() for n, p in tuned.trainable().items()}, **losses}, out / "final.safetensors"
-    )
+    save_file({**{n: p.detach() for n, p in tuned.trainable().items()}, **losses}, out / "final.safetensors")
     counts = {n: v for n, v in vars(result).items() if n not in ("seconds", "peak_memory_bytes", "losses")}
     (out / "final.json").write_text(json.dumps(counts))
 

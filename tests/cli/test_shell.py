@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import io
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
+from rich.console import Console
 
+import weitiao
+from weitiao.cli.shell import Shell
 from weitiao.errors import DataError
 
 HEAVY = ("torch", "transformers", "pandas", "numpy", "datasets", "accelerate", "sklearn")
@@ -112,3 +117,25 @@ def test_a_reader_that_goes_away_is_no_error() -> None:
     done = subprocess.run(["bash", "-o", "pipefail", "-c", command], capture_output=True, text=True)
     assert done.stderr == ""
     assert done.stdout == "{\n"
+
+
+@pytest.mark.parametrize(
+    ("function", "words"),
+    [
+        ("run", ("run", "no.yaml", "--out", "x")),
+        ("preview", ("data", "show", "no.yaml")),
+        ("predict_file", ("predict", "--adapter", "no", "--input", "no.csv", "--output", "x.csv")),
+        ("evaluate_adapter", ("eval", "--adapter", "no", "--data", "no.csv")),
+        ("compare_robustness", ("robustness", "no", "--data", "no.yaml")),
+    ],
+)
+def test_the_seconds_of_loading_are_not_silent(
+    function: str, words: tuple[str, ...], api: Any, command: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said = io.StringIO()
+    monkeypatch.setattr(Shell, "progress", lambda self: Console(file=said, force_terminal=True))
+    monkeypatch.setitem(vars(weitiao), function, api.function(function))
+    api.answers[function] = DataError("no")
+    assert command(*words).exit_code == 2
+    assert [name for name, _, _ in api.calls] == [function]
+    assert "loading" in said.getvalue()

@@ -99,7 +99,20 @@ def test_the_command_writes_and_says_it(tmp_path: Path) -> None:
     assert result.exit_code == 0, result.output
     assert "no licence is stated for a.jsonl" in result.output
     assert "checks: 0 serious" in result.output
+    assert "--after" not in result.output
     assert load(tmp_path / "set").card["checks"]["serious"] == 0
+
+
+def test_with_repairs_the_checks_say_that_they_saw_the_files(tmp_path: Path) -> None:
+    rows(tmp_path / "a.jsonl")
+    recipe = tmp_path / "r.yaml"
+    recipe.write_text("data:\n  sources: [{file: a.jsonl}]\n  fix: {duplicates: drop}\n", encoding="utf-8")
+    result = CliRunner().invoke(app, ["data", "prepare", str(recipe), "--out", str(tmp_path / "set")])
+    assert (
+        "in the files, before repairs; `weitiao data check` shows them, with --after what is left"
+        in result.output
+    )
+    assert "As the rows stand in the files" in (tmp_path / "set" / "card.html").read_text("utf-8")
 
 
 def test_classes_before_and_after_are_bars() -> None:

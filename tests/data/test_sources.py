@@ -246,6 +246,17 @@ def test_a_pattern_names_files_in_order(tmp_path: Path) -> None:
         expand(Source(file="*.xlsx"), tmp_path)
 
 
+def test_a_column_that_a_sheet_lacks_is_said_with_the_sheet(tmp_path: Path) -> None:
+    sheet(tmp_path / "b.xlsx", [["问", "答"], ["q", "a"]])
+    sources = (Source(file="b.xlsx", sheet="表", response="答案"),)
+    data = DataConfig.model_validate(
+        {"sources": sources, "prompt": "问", "steps": [{"kind": "balance", "method": "up", "by": "类"}]}
+    )
+    with pytest.raises(DataError, match=r'b\.xlsx, sheet "表" has 2 problems') as caught:
+        prepare(Recipe(data=data), root=tmp_path)
+    assert 'data.steps: "类" is no column; columns: 问, 答' in str(caught.value)
+
+
 def test_all_sheets_need_the_same_columns(tmp_path: Path) -> None:
     book = openpyxl.Workbook()
     page: Any = book.active

@@ -90,6 +90,19 @@ def test_the_report_joins_the_folds(done: RunResult) -> None:
     assert any("test share" in note for note in report["notes"])
 
 
+def test_the_notes_say_what_was_left_out() -> None:
+    data = {"sources": [{"file": "a.jsonl"}]}
+    whole = " ".join(folds_module.notes_of(Recipe.model_validate({"data": data}), 2))
+    assert "Every row was tested once" in whole
+    assert "limit" not in whole
+    assert "robustness" not in whole
+    limited = Recipe.model_validate({"data": data, "evaluate": {"limit": 3, "robustness": {}}})
+    said = " ".join(folds_module.notes_of(limited, 2))
+    assert "Every row was tested once" not in said
+    assert "at most 3 rows of each fold were tested" in said
+    assert "fold-1/report.html to fold-2/report.html" in said
+
+
 def test_the_page_shows_every_fold(done: RunResult) -> None:
     page = (done.out / "report.html").read_text("utf-8")
     assert page.count('class="dot"') == 2 * len(done.report["spread"]["after"])

@@ -162,7 +162,7 @@ def test_a_run_without_the_section_has_none(recipe_file: RecipeFile, tmp_path: P
     ("changes", "error", "said"),
     [
         ({"against": "nowhere"}, AdapterError, "nowhere is no run and no adapter folder"),
-        ({"column": "questoin"}, DataError, 'did you mean "question"'),
+        ({"column": "questoin"}, DataError, r'^evaluate\.robustness: .*did you mean "question"'),
         ({"metric": "accuracy", "limit": 4}, ConfigError, "evaluate.robustness.metric: accuracy needs"),
         ({"column": None}, FormatError, r"(?s)absorbed.*-> name in evaluate\.robustness\.column"),
     ],
@@ -200,6 +200,7 @@ def test_finished_runs_give_the_numbers_of_their_reports(
     assert all(row["original"] == row["prompt"] for row in rows if row["cer"] == 0)
     assert all(row["original"] != row["prompt"] for row in rows if row["cer"] == 0.3)
     assert "is not empty" in again.stderr
+    assert "--resume" not in again.stderr
 
 
 def test_rates_and_limit_of_the_command(

@@ -44,6 +44,7 @@ class Part(StrEnum):
 
 @app.command("show")
 def show(
+    context: typer.Context,
     recipe: RecipePath,
     number: Annotated[int, typer.Option("-n", min=1, help="How many samples.")] = 3,
     part: Annotated[Part, typer.Option("--part", help="Which part.")] = Part.train,
@@ -59,7 +60,9 @@ def show(
     from weitiao.chat import show as coloured
     from weitiao.chat import show_html, show_plain
 
-    samples, chat_format = weitiao.preview(recipe, sets=tuple(sets or ()), part=part.value, n=number)
+    with shell.of(context).loading():
+        preview = weitiao.preview
+    samples, chat_format = preview(recipe, sets=tuple(sets or ()), part=part.value, n=number)
     console = shell.output()
     if html is not None:
         text = show_html(samples, chat_format, title=f"{Path(recipe).name}, {part.value}")
@@ -146,6 +149,9 @@ def _notes(card: Mapping[str, Any]) -> list[str]:
     if "skipped" in checks:
         return [*lines, f"{checks['skipped']}; `weitiao data check` does it"]
     counts = ", ".join(f"{checks[name]} {name}" for name in ("serious", "warning", "note"))
+    if any(str(step["name"]).startswith("fix.") for step in card["steps"]):
+        shown = "in the files, before repairs; `weitiao data check` shows them, with --after what is left"
+        return [*lines, f"checks: {counts} {shown}"]
     return [*lines, f"checks: {counts}; `weitiao data check` shows them"]
 
 

@@ -61,7 +61,10 @@ def suspects(
 def _show(found: Suspects) -> None:
     from rich.table import Table
 
-    table = Table(title=f"{len(found.rows):,} training rows, {found.passes} passes", title_justify="left")
+    table = Table(
+        title=f"{len(found.rows):,} training rows, {found.passes} {'pass' if found.passes == 1 else 'passes'}",
+        title_justify="left",
+    )
     for name in ("#", "confidence", "late loss"):
         table.add_column(name, justify="right", no_wrap=True)
     for name in ("row", "prompt", "answer", "answers of the nearest rows"):

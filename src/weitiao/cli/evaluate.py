@@ -38,7 +38,10 @@ def evaluate(
     import weitiao
 
     names = [name.strip() for given in metrics or () for name in given.split(",") if name.strip()]
-    report = weitiao.evaluate_adapter(
+    here = shell.of(context)
+    with here.loading():
+        evaluate_adapter = weitiao.evaluate_adapter
+    report = evaluate_adapter(
         adapter,
         data,
         prompt=prompt,
@@ -47,7 +50,7 @@ def evaluate(
         before=not no_before,
         out=out,
         base=base,
-        console=shell.of(context).progress(),
+        console=here.progress(),
     )
     if as_json:
         typer.echo(json.dumps(report, ensure_ascii=False, indent=2))

@@ -58,7 +58,9 @@ def predict(
         stop=tuple(stop or ()) or None,
     )
     loaded = weitiao.load(adapter, base=base) if given else None
-    summary = weitiao.predict_file(
+    with here.loading():
+        predict_file = weitiao.predict_file
+    summary = predict_file(
         adapter,
         source,
         target,

@@ -58,7 +58,10 @@ def robustness(
     """Measure finished runs on damaged test prompts, the same for all, at rising error rates."""
     import weitiao
 
-    report = weitiao.compare_robustness(
+    here = shell.of(context)
+    with here.loading():
+        compare_robustness = weitiao.compare_robustness
+    report = compare_robustness(
         runs,
         data,
         out=out,
@@ -68,7 +71,7 @@ def robustness(
         metric=metric,
         limit=limit,
         base=base,
-        console=shell.of(context).progress(),
+        console=here.progress(),
     )
     if as_json:
         typer.echo(json.dumps(report, ensure_ascii=False, indent=2))

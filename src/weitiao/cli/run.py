@@ -35,7 +35,9 @@ def run(
 
     here = shell.of(context)
     here.resumable("run", recipe, out, sets or (), ["--folds", str(folds)] if folds is not None else [])
-    result = weitiao.run(
+    with here.loading():
+        run_recipe = weitiao.run
+    result = run_recipe(
         recipe, out=out, sets=tuple(sets or ()), resume=resume, folds=folds, console=here.progress()
     )
     print_report(result.report, said=result.said)

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from rich.console import Console
+    from rich.status import Status
 
 
 ORDER = (
@@ -60,6 +61,10 @@ class Shell:
         from rich.console import Console
 
         return Console(stderr=True, quiet=self.quiet)
+
+    def loading(self) -> Status:
+        """To be shown while the Python API is first asked for: importing torch takes seconds."""
+        return self.progress().status("loading")
 
     def resumable(
         self, command: str, recipe: Path, out: Path, sets: Sequence[str], options: Sequence[str] = ()

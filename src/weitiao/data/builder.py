@@ -23,7 +23,7 @@ from weitiao.data.shapes import (
     samples_of,
 )
 from weitiao.data.shapes.dataset_info import Entry
-from weitiao.data.template import Expression, FieldError, compile_expression, is_template, to_text
+from weitiao.data.template import Expression, FieldError, compile_expression, is_template, listed, to_text
 from weitiao.data.templates import spec_text
 from weitiao.errors import DataError
 from weitiao.types import Example, Message, Record, content_id
@@ -169,7 +169,8 @@ def make_builder(
     Raises:
         DataError: Columns or templates that do not fit, all of them in one error.
     """
-    problems = Problems(source.file)
+    place = source.file if source.sheet is None else f'{source.file}, sheet "{source.sheet}"'
+    problems = Problems(place)
 
     def expression(
         key: str, given: str | TemplateRef | None, *, plain_text: bool = False
@@ -221,7 +222,7 @@ def _carried(data: DataConfig, columns: Sequence[str], problems: Problems) -> tu
     for spec in dict.fromkeys(spec for step in data.steps for spec in step_columns(step)):
         if spec not in columns and not is_template(spec):
             problems.add(
-                f'data.steps: "{spec}" is no column{nearest(spec, columns)}',
+                f'data.steps: "{spec}" is no column; columns: {listed(columns)}{nearest(spec, columns)}',
                 remedy="name a column of every file in the step, or leave the key out",
             )
             continue

@@ -56,7 +56,7 @@ def combined(errors: Sequence[DataError]) -> DataError:
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
-    """``; did you mean "x"?`` where a known name is close or a joined one such as ``group/name`` ends so, else nothing."""
+    """``; did you mean "x"?`` where a known name is close, or a joined one (``group/name``) ends so; else nothing."""
     names = list(known)
     close = difflib.get_close_matches(name, names, n=1, cutoff=0.6)
     close = close or [joined for joined in names if joined.endswith(f"/{name}")]

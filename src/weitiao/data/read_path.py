@@ -54,7 +54,7 @@ def records_at(
     """
     for item, parent, key in _walk(value, steps, None, None, problems, place):
         row = dict(item) if isinstance(item, dict) else {VALUE: item}
-        extra = {PARENT: parent} if parent else {}
+        extra: dict[str, Any] = {PARENT: parent} if parent else {}
         if key is not None:
             extra[KEY] = key
         clash = [name for name in extra if name in row]

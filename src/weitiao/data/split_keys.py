@@ -157,7 +157,7 @@ def _codes(values: NDArray[Any]) -> NDArray[np.int32]:
     return np.unique(values, return_inverse=True)[1].astype(np.int32)
 
 
-def _connected(left: Codes, right: Codes, size: int) -> NDArray[np.int32]:
+def _connected(left: NDArray[np.int32], right: NDArray[np.int32], size: int) -> NDArray[np.int32]:
     """[size] number of the component of each node."""
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components

@@ -123,7 +123,7 @@ def compile_expression(
     if plain_text:
         return Expression(name, spec, "text", lambda fields: spec)
     raise FieldError(
-        f'{name}: "{spec}" is no column and no template; columns: {_listed(columns)}{nearest(spec, columns)}',
+        f'{name}: "{spec}" is no column and no template; columns: {listed(columns)}{nearest(spec, columns)}',
         in_every_row=True,
         field=spec,
     )
@@ -177,7 +177,7 @@ def _unknown(name: str, spec: str, missing: Sequence[str], columns: Sequence[str
         field = nowhere[0]
         return FieldError(
             f'{name}: template {_short(spec)} names the unknown field "{field}"; '
-            f"columns: {_listed(columns)}{_by_row(spec, columns) or nearest(field, columns)}",
+            f"columns: {listed(columns)}{_by_row(spec, columns) or nearest(field, columns)}",
             in_every_row=True,
             field=field,
         )
@@ -201,7 +201,8 @@ def _printable(value: Any) -> Any:
     return value
 
 
-def _listed(columns: Sequence[str]) -> str:
+def listed(columns: Sequence[str]) -> str:
+    """Columns for a message: the first fifty."""
     shown = ", ".join(columns[:_COLUMNS_SHOWN])
     return shown if len(columns) <= _COLUMNS_SHOWN else f"{shown}, ... ({len(columns)} in all)"
 

@@ -143,7 +143,7 @@ class _Rows:
 
     fields: list[dict[str, Any]]
     columns: tuple[str, ...]
-    examples: tuple[Example, ...]
+    examples: Sequence[Example]
     sha256: str
     answer: str
     finish: str

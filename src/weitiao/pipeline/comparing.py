@@ -88,7 +88,7 @@ def compare_robustness(
     for who in contenders:
         check_room(who.tuned.model, who.format, tests, who.decode.max_new_tokens, who.tuned.prefix_length)
     if out is not None:
-        claim(Path(out), resume=False)
+        claim(Path(out), resume=None)
     section, rows = measure_robustness(
         contenders,
         tests,

@@ -75,8 +75,12 @@ def write_lines(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
     write_text(path, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
 
 
-def claim(out: Path, *, resume: bool) -> None:
+def claim(out: Path, *, resume: bool | None) -> None:
     """Make the run folder; refuse one that holds another run.
+
+    Args:
+        out: The folder.
+        resume: Whether what it holds goes on; None for what cannot be resumed.
 
     Raises:
         ConfigError: It holds a run already, or is a file.
@@ -86,7 +90,7 @@ def claim(out: Path, *, resume: bool) -> None:
     if not resume and out.is_dir() and any(out.iterdir()):
         raise ConfigError(
             f"--out {out} is not empty",
-            remedy="go on with --resume, choose another folder, or delete this one",
+            remedy=f"{'' if resume is None else 'go on with --resume, '}choose another folder, or delete this one",
         )
     try:
         out.mkdir(parents=True, exist_ok=True)

@@ -142,7 +142,7 @@ def _finish(out: Path, recipe: Recipe, folds: int) -> dict[str, Any]:
         "name": recipe.name,
         **measured,
         "spread": spread([report["metrics"] for report in reports.values()]),
-        "notes": [*_notes(recipe, folds), *measured["notes"]],
+        "notes": [*notes_of(recipe, folds), *measured["notes"]],
         "folds": [_fold_entry(n, report) for n, report in reports.items()],
         "method": first["method"],
         "base": first["base"],
@@ -180,17 +180,31 @@ def _fold_entry(fold: int, report: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _notes(recipe: Recipe, folds: int) -> list[str]:
-    split = recipe.data.split
+def notes_of(recipe: Recipe, folds: int) -> list[str]:
+    """What the report says about how the folds were made.
+
+    Args:
+        recipe: Of all folds.
+        folds: How many.
+    """
+    split, limit = recipe.data.split, recipe.evaluate.limit
+    tested = (
+        "was tested once, by the adapter of its fold" if limit is None else "is in the test part of one fold"
+    )
     notes = [
-        f"Every row was tested once, by the adapter of its fold, so the test share of data.split ({split.test:g}) was "
-        f"not used; of the rows that were not tested the share {split.dev:g} was the dev part.",
+        f"Every row {tested}, so the test share of data.split ({split.test:g}) was not used; "
+        f"of the rows that were not tested the share {split.dev:g} was the dev part.",
         f"These {folds} adapters are for measuring. The one to use is trained by a run without folds.",
     ]
-    if recipe.evaluate.limit is not None:
+    if limit is not None:
         notes.append(
-            f"evaluate.limit: at most {recipe.evaluate.limit} rows of each fold were tested, drawn by the seed; the "
-            "others have no prediction."
+            f"evaluate.limit: at most {limit} rows of each fold were tested, drawn by the seed; the others have no "
+            "prediction."
+        )
+    if recipe.evaluate.robustness is not None:
+        notes.append(
+            "evaluate.robustness: each fold has its own curve, in its report (fold-1/report.html to "
+            f"fold-{folds}/report.html)."
         )
     return notes
 

@@ -17,7 +17,7 @@ from rich.console import Console
 from weitiao.chat import ChatFormat
 from weitiao.config import DecodeConfig, DeduplicateStep, NoiseStep, Recipe, RobustnessConfig
 from weitiao.data import Fit, prepare
-from weitiao.errors import AdapterError, ConfigError, FormatError
+from weitiao.errors import AdapterError, ConfigError, DataError, FormatError
 from weitiao.evaluate.robustness import Rate, applies, curves
 from weitiao.infer.loaded import Loaded, open_adapter, open_over
 from weitiao.models.load import Base
@@ -91,9 +91,11 @@ def damaged_tests(
             continue
         steps = (*kept.data.steps, config.step(cer, recipe.seed))
         noisy = kept.model_copy(update={"data": kept.data.model_copy(update={"steps": steps})})
-        heard = {
-            e.meta["noise"]["of"]: e for e in prepare(noisy, root=root, fitter=fitter).test if _is_heard(e)
-        }
+        try:
+            made = prepare(noisy, root=root, fitter=fitter).test
+        except DataError as error:  # without this step the same data have been prepared before
+            raise DataError(f"evaluate.robustness: {error.message}", remedy=error.remedy) from error
+        heard = {e.meta["noise"]["of"]: e for e in made if _is_heard(e)}
         found = tuple(heard.get(example.id, example) for example in examples)
         tests.append(DamagedTest(_rate(cer, examples, found), found, tuple(examples)))
     return tests

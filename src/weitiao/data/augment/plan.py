@@ -54,8 +54,8 @@ def quotas_of(items: Sequence[Item], config: AugmentConfig) -> list[Quota]:
     target = config.target_per_class
     if len(by_label) > MAX_CLASSES:
         raise ConfigError(
-            f"target_per_class: {target}, but the {len(items):,} rows have {len(by_label):,} different labels: these are "
-            f"answers, no classes (at most {MAX_CLASSES})",
+            f"target_per_class: {target}, but the {len(items):,} rows have {len(by_label):,} different labels: "
+            f"these are answers, no classes (at most {MAX_CLASSES})",
             remedy="name the column of the class, or ask for texts of each row with per_row",
         )
     return [Quota(tuple(group), target - len(group)) for group in by_label.values() if len(group) < target]
