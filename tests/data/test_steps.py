@@ -126,7 +126,7 @@ def test_what_a_step_made_too_long_is_an_error(tmp_path: Path) -> None:
 
 
 def test_a_column_that_is_not_there_or_not_in_the_prompt(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match='"qq" is no column; did you mean "q"'):
+    with pytest.raises(DataError, match='"qq" is no column; columns: id, q, a; did you mean "q"'):
         make(tmp_path, rows(30), steps=[noise(column="qq")])
     with pytest.raises(DataError, match='the prompt does not hold the value of column "a"'):
         make(tmp_path, rows(30), steps=[noise(column="a")])
