@@ -521,3 +521,32 @@ def test_what_to_do_about_a_second_table_and_about_arrays(tmp_path: Path) -> Non
 def test_a_field_that_occurs_twice_is_shown_with_its_object(tmp_path: Path) -> None:
     (tmp_path / "x.json").write_text('[{"id": 7, "a": 2, "a": 3}]', "utf-8")
     assert 'field "a" occurs twice in one object: {"id": 7, "a": 2, "a": 3}' in fails(tmp_path / "x.json")
+
+
+def test_what_may_be_missing_is_passed_over_and_counted(tmp_path: Path) -> None:
+    found: list[Any] = [
+        {"name": "甲", "orders": [{"no": 1}, {"no": 2}]},
+        {"name": "乙"},
+        {"name": "丙", "orders": None},
+        {"name": "丁", "orders": []},
+    ]
+    path = write(tmp_path / "a.json", json.dumps({"data": found}))
+    assert "orders?" in fails(path, path="data[*].orders[*]")
+    reading = opened(path, path="data[*].orders?[*]")
+    rows = [dict(record.fields) for record in reading]
+    assert [(row["no"], row["parent"]["name"]) for row in rows] == [(1, "甲"), (2, "甲")]
+    assert reading.notes == ('2 objects without "orders" were passed over',)
+    lines = write(tmp_path / "a.jsonl", "".join(json.dumps(one) + "\n" for one in found))
+    again = opened(lines, path="orders?[*]")
+    assert [record.fields["no"] for record in again] == [1, 2]
+    assert again.notes == reading.notes
+
+
+def test_a_question_mark_may_belong_to_the_name(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.json", json.dumps({"ok?": [{"q": 1}]}))
+    assert rows_of(path, path="ok?[*]") == [{"q": 1}]
+
+
+def test_where_everything_is_missing_there_are_no_records(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.json", json.dumps({"data": [{"name": "甲"}]}))
+    assert "no records" in fails(path, path="data[*].orders?[*]")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from weitiao.errors import DataError, collect
@@ -19,6 +20,7 @@ class Problems:
         self.name = name
         self.found: list[str] = []
         self.remedy: str | None = None
+        self.passed_over: Counter[str] = Counter()
 
     def __len__(self) -> int:
         return len(self.found)
@@ -27,6 +29,10 @@ class Problems:
         """Note one problem; the first remedy that is given is the one that is shown."""
         self.found.append(problem)
         self.remedy = self.remedy or remedy
+
+    def pass_over(self, what: str) -> None:
+        """Count something that the user has allowed to be missing: no problem, but to be told."""
+        self.passed_over[what] += 1
 
     def error(self) -> DataError:
         """All problems as one error."""

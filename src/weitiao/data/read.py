@@ -112,6 +112,9 @@ class Reading(Iterator[Record]):
                 remedy="name another file or sheet, or put rows into this one",
             )
         problems.raise_if_any()
+        if problems.passed_over:
+            counted = [f"{count:,} {what}" for what, count in problems.passed_over.items()]
+            self._found["notes"] = [*self._found.get("notes", ()), *counted]
 
     def _rows(self, problems: Problems) -> Iterator[Row]:
         suffix = self.path.suffix.lower()

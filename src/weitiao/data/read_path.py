@@ -1,7 +1,8 @@
 """Records inside nested JSON: ``data[*].paragraphs[*].qas[*]``, and single values: ``answer.text``, ``turns[0].value``.
 
 A path is names joined by points and places in brackets: ``[0]`` is one item, ``[*]`` each item of an array, ``.*`` each
-value of an object. A record below a ``*`` also gets what its containers hold, as ``parent`` (and ``parent.parent``).
+value of an object; ``orders?`` may be missing. A record below a ``*`` also gets what its containers hold, as
+``parent`` (and ``parent.parent``).
 """
 
 from __future__ import annotations
@@ -18,6 +19,10 @@ Step = str | int
 _STEP = re.compile(r"\.?([^.\[\]]+)|\[(\d+|\*)\]")
 
 
+class Maybe(str):
+    """A name that need not be there, or may be null."""
+
+
 def parse_path(path: str) -> tuple[Step, ...] | None:
     """The steps of a path, None where it is none.
 
@@ -32,7 +37,7 @@ def parse_path(path: str) -> tuple[Step, ...] | None:
         if hit is None or (end == 0 and path.startswith(".")):
             return None
         if hit[1] is not None:
-            steps.append(hit[1])
+            steps.append(Maybe(hit[1][:-1]) if hit[1].endswith("?") else hit[1])
         else:
             steps.append(EACH if hit[2] == EACH else int(hit[2]))
         end = hit.end()
@@ -87,12 +92,8 @@ def _walk(
             return
     step, rest = steps[0], steps[1:]
     if step != EACH:
-        try:
-            inner = get_step(value, step, place)
-        except LookupError as error:
-            problems.add(str(error.args[0]), remedy="mend `path` of the source, or these records")
-            return
-        yield from _walk(inner, rest, _above(value, step, parent), None, problems, _at(place, step))
+        for inner in _inside(value, step, problems, place):
+            yield from _walk(inner, rest, _above(value, step, parent), None, problems, _at(place, step))
         return
     if isinstance(value, list):
         for number, item in enumerate(value):
@@ -103,14 +104,34 @@ def _walk(
     else:
         problems.add(
             f"{place or 'the document'}: `*` needs an array or an object, got {kind_of(value)}",
-            remedy="mend `path` of the source, or these records",
+            remedy=_remedy("name"),
         )
+
+
+def _inside(value: Any, step: Step, problems: Problems, place: str) -> Iterator[Any]:
+    """What is at one step; nothing where that is a problem, or may be missing."""
+    try:
+        inner = get_step(value, step, place)
+    except LookupError as error:
+        if not isinstance(step, Maybe):
+            problems.add(str(error.args[0]), remedy=_remedy(step))
+            return
+        inner = None
+    if inner is None and isinstance(step, Maybe):
+        problems.pass_over(f'objects without "{step}" were passed over')
+    else:
+        yield inner
+
+
+def _remedy(step: Step) -> str:
+    return f"mend `path` of the source (a name that may be missing is written `{step}?`), or these records"
 
 
 def _above(value: Any, step: Step, parent: dict[str, Any] | None) -> dict[str, Any] | None:
     """What a container holds beside the step that is taken, with its own container; None where that is nothing."""
     if isinstance(value, dict):
-        held = {name: inner for name, inner in value.items() if name != step}
+        taken = f"{step}?" if isinstance(step, Maybe) and f"{step}?" in value else step
+        held = {name: inner for name, inner in value.items() if name != taken}
     else:
         held = {str(number): inner for number, inner in enumerate(value) if number != step}
     if parent is not None:
@@ -126,6 +147,8 @@ def get_step(value: Any, step: Step, place: str = "") -> Any:
     """
     where = place or "the document"
     if isinstance(value, Mapping):
+        if isinstance(step, Maybe) and f"{step}?" in value:  # a question mark that belongs to the name
+            return value[f"{step}?"]
         if str(step) in value:
             return value[str(step)]
         names = ", ".join(list(map(str, value))[:20]) or "nothing"
