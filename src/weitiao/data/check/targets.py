@@ -142,15 +142,15 @@ def is_heading(fields: Mapping[str, Any]) -> bool:
 def check_separators(material: Material) -> Iterator[Finding]:
     """Lists that are separated in more than one way, in replies and in columns."""
     for name, values in _list_like(material):
-        if _are_labels([text for _, text in values]):
-            continue  # a mark is a part of the name of a class
+        names = _class_names([text for _, text in values])  # in which a mark is a part of the name
         use = main_separator([text for _, text in values])
         if use is None or not use[1]:
             continue
         main, others = use
         used = {s: [w for w, text in values if s in text] for s in SEPARATORS}
-        strays = {s: used[s] for s in others}
-        if sum(map(len, strays.values())) <= len(used[main]) * 1.05:
+        strays = {s: [w for w, text in values if s in text and text not in names] for s in others}
+        strays = {s: rows for s, rows in strays.items() if rows}
+        if strays and sum(map(len, strays.values())) <= len(used[main]) * 1.05:
             yield found(
                 "separators",
                 "warning",
@@ -164,9 +164,10 @@ def check_separators(material: Material) -> Iterator[Finding]:
             )
 
 
-def _are_labels(texts: Sequence[str]) -> bool:
-    """Whether nearly all texts stand there three times or more."""
-    return sum(n for n in Counter(texts).values() if n >= 3) >= 0.95 * len(texts)
+def _class_names(texts: Sequence[str]) -> frozenset[str]:
+    """The texts that stand there three times or more, where nearly all do; else none: these are no classes."""
+    frequent = {text: n for text, n in Counter(texts).items() if n >= 3}
+    return frozenset(frequent) if sum(frequent.values()) >= 0.95 * len(texts) else frozenset()
 
 
 def main_separator(texts: Sequence[str]) -> tuple[str, list[str]] | None:
