@@ -75,7 +75,7 @@ def test_hidden_states_keys_and_values(checkpoint: tuple[Any, Values]) -> None:
         )
     final = values["single.last_hidden_state"]
     torch.testing.assert_close(out.hidden_states[-1], final, rtol=0, atol=1e-4)
-    for k, layer in enumerate(out.past_key_values.layers):
+    for k, layer in enumerate(out.cache.layers):
         for name, found in (("key", layer.keys), ("value", layer.values)):
             if f"single.{name}.{k}" in values:
                 torch.testing.assert_close(
@@ -102,13 +102,21 @@ def test_step_by_step_through_a_cache(checkpoint: tuple[Any, Values]) -> None:
     out = model(ids[:, :11], use_cache=True)
     logits = [out.logits]
     for t in range(11, ids.shape[1]):
-        out = model(
-            ids[:, t : t + 1], position_ids=positions[..., t : t + 1], past_key_values=out.past_key_values
-        )
+        out = model(ids[:, t : t + 1], position_ids=positions[..., t : t + 1], cache=out.cache)
         logits.append(out.logits)
     torch.testing.assert_close(torch.cat(logits, 1), values["cached.logits"], rtol=0, atol=1e-4)
     with pytest.raises(ValueError, match="behind a cache"):
-        model(ids[:, :1], past_key_values=out.past_key_values)
+        model(ids[:, :1], cache=out.cache)
+
+
+@torch.no_grad()
+def test_a_cache_under_its_old_name_is_not_passed_over(checkpoint: tuple[Any, Values]) -> None:
+    model, values = checkpoint
+    ids, positions = values["with_answer.input_ids"], values["with_answer.position_ids"]
+    past = model(ids[:, :11], use_cache=True).cache
+    with pytest.warns(FutureWarning, match="past_key_values"):
+        out = model(ids[:, 11:12], position_ids=positions[..., 11:12], past_key_values=past)
+    torch.testing.assert_close(out.logits[:, 0], values["cached.logits"][:, 11], rtol=0, atol=1e-4)
 
 
 @pytest.mark.parametrize("use_cache", [True, False])

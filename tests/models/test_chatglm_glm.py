@@ -61,7 +61,7 @@ def test_logits_hidden_states_and_cache(model: Any, cases: dict[str, Tensor]) ->
         expected = cases[f"single.hidden_states.{number}"]
         torch.testing.assert_close(out.hidden_states[number], expected, rtol=0, atol=5e-5)
     torch.testing.assert_close(out.hidden_states[-1], cases["single.last_hidden_state"], rtol=0, atol=5e-5)
-    for number, layer in enumerate(out.past_key_values.layers):
+    for number, layer in enumerate(out.cache.layers):
         for got, name in ((layer.keys, "key"), (layer.values, "value")):
             torch.testing.assert_close(
                 got.transpose(1, 2), cases[f"single.{name}.{number}"], rtol=0, atol=5e-5
@@ -84,9 +84,7 @@ def test_through_the_cache(model: Any, cases: dict[str, Tensor]) -> None:
     out = model(input_ids=ids[:, :10], use_cache=True)
     logits = [out.logits]
     for number in range(10, ids.shape[1]):
-        out = model(
-            input_ids=ids[:, number : number + 1], past_key_values=out.past_key_values, use_cache=True
-        )
+        out = model(input_ids=ids[:, number : number + 1], cache=out.cache, use_cache=True)
         logits.append(out.logits)
     torch.testing.assert_close(torch.cat(logits, 1), cases["cached.logits"], rtol=0, atol=5e-5)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Collection
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -50,6 +51,21 @@ def facts(folder: Path) -> dict[str, Any]:
     return config
 
 
+@torch.no_grad()
+def greedy(model: Any, prompt: list[int], *, count: int, stop: Collection[int]) -> list[int]:
+    """The likeliest answer by whole forward passes of PEFT.
+
+    Not by its `generate`: that of PEFT 0.21 drops the prefix on transformers 5.24, where the cache got another name.
+    """
+    ids = list(prompt)
+    while len(ids) < len(prompt) + count:
+        logits = model(input_ids=torch.tensor([ids]), attention_mask=torch.ones(1, len(ids))).logits
+        ids.append(int(logits[0, -1].argmax()))
+        if ids[-1] in stop:
+            break
+    return ids[len(prompt) :]
+
+
 def test_weitiao_to_peft_to_weitiao(adapter: Path, tmp_path: Path) -> None:
     convert(adapter, tmp_path / "peft", to="peft")
     done = convert(tmp_path / "peft", tmp_path / "back", to="weitiao")
@@ -89,15 +105,8 @@ def test_a_peft_adapter_of_a_stranger(base: Path, tmp_path: Path) -> None:
     convert(tmp_path / "peft", tmp_path / "ours", to="weitiao")
     loaded = open_adapter(tmp_path / "ours", device="cpu", dtype="float32")
     ids = list(loaded.format.render_prompt(loaded.messages("你好, hello")))
-    with torch.no_grad():
-        expected = tuned.generate(
-            input_ids=torch.tensor([ids]),
-            attention_mask=torch.ones(1, len(ids), dtype=torch.long),
-            max_new_tokens=8,
-            do_sample=False,
-            eos_token_id=list(loaded.format.stop_ids),
-        )[0, len(ids) :]
-    assert loaded.generate("你好, hello", max_new_tokens=8) == loaded.format.decode(expected.tolist())
+    expected = greedy(tuned, ids, count=8, stop=loaded.format.stop_ids)
+    assert loaded.generate("你好, hello", max_new_tokens=8) == loaded.format.decode(expected)
     assert loaded.generate("你好, hello", max_new_tokens=8) != loaded.generate(
         "你好, hello", max_new_tokens=8, adapter=False
     )
@@ -263,15 +272,8 @@ def test_official_to_peft(release: Path, tmp_path: Path) -> None:
     model = library.PeftModel.from_pretrained(releases.load(release), tmp_path / "peft").eval()
     loaded = open_adapter(tmp_path / "ours", device="cpu", dtype="float32")
     ids = list(loaded.format.render_prompt(loaded.messages("你好")))
-    with torch.no_grad():
-        expected = model.generate(
-            input_ids=torch.tensor([ids]),
-            attention_mask=torch.ones(1, len(ids), dtype=torch.long),
-            max_new_tokens=6,
-            do_sample=False,
-            eos_token_id=list(loaded.format.stop_ids),
-        )[0, len(ids) :]
-    assert loaded.generate("你好", max_new_tokens=6) == loaded.format.decode(expected.tolist())
+    expected = greedy(model, ids, count=6, stop=loaded.format.stop_ids)
+    assert loaded.generate("你好", max_new_tokens=6) == loaded.format.decode(expected)
 
 
 # ------------------------------------------------------------------------------------ training on

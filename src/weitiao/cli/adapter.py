@@ -27,7 +27,7 @@ def show(
     """
     description = describe(folder)
     if as_json:
-        typer.echo(json.dumps(description, ensure_ascii=False, indent=2))
+        shell.print_json(description)
         return
     shell.print_facts(flatten(description))
 
@@ -55,9 +55,7 @@ def convert_adapter(
     from weitiao.tuning.exchange.kinds import KINDS
 
     done = convert(folder, out, to=to, base=base)
-    console = shell.of(context).progress()
-    for note in done.notes:
-        console.print(f"note: {note}", style="yellow", markup=False, highlight=False)
+    shell.print_notes(done.notes, shell.of(context).progress())
     typer.echo(f"{out}: {KINDS[to]}, {done.parameters:,} numbers, from {KINDS[done.source]}")
 
 

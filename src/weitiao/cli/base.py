@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
@@ -36,7 +35,7 @@ def show(
 
     description = describe(path)
     if as_json:
-        typer.echo(json.dumps(description, ensure_ascii=False, indent=2))
+        shell.print_json(description)
         return
     shell.print_facts(
         (name.replace("_bytes", ""), _shown(name, value)) for name, value in description.items()

@@ -27,7 +27,7 @@ def show(recipe: RecipePath, sets: Sets = None, as_json: AsJson = False, pretrai
     rows = [(".".join(map(str, path)), value) for path, value in values(resolved.value)]
     if as_json:
         plain = {name: {"value": _plain(value), "origin": resolved.origins[name]} for name, value in rows}
-        typer.echo(json.dumps(plain, ensure_ascii=False, indent=2))
+        shell.print_json(plain)
         return
     from rich.table import Table
     from rich.text import Text
@@ -47,7 +47,7 @@ def show(recipe: RecipePath, sets: Sets = None, as_json: AsJson = False, pretrai
 @app.command("schema")
 def schema(pretrain: Pretrain = False) -> None:
     """Print the JSON schema of a recipe, for editors."""
-    typer.echo(json.dumps(_model(pretrain).model_json_schema(), ensure_ascii=False, indent=2))
+    shell.print_json(_model(pretrain).model_json_schema())
 
 
 def _model(pretrain: bool) -> type[BaseModel]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -31,7 +30,7 @@ def diff(
     with shell.of(context).progress().status("comparing"):
         found = difference(find_dataset(before), find_dataset(after))
     if as_json:
-        typer.echo(json.dumps(found.as_dict(), ensure_ascii=False, indent=2))
+        shell.print_json(found.as_dict())
         return
     for line in _lines(found, number):
         shell.output().print(line, soft_wrap=True, highlight=False, markup=False)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -66,7 +65,7 @@ def exam(
         output, "weitiao data exam", [(str(paper), Path(paper))], columns | {"num_options": num_options}
     )
     if as_json:
-        typer.echo(json.dumps(found.report(), ensure_ascii=False, indent=2))
+        shell.print_json(found.report())
         return
     for line in _lines(found, output):
         shell.output().print(line, soft_wrap=True, highlight=False, markup=False)

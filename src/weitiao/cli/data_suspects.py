@@ -42,7 +42,7 @@ def suspects(
     as_json: AsJson = False,
 ) -> None:
     """List the training rows that are probably labelled wrongly, with the rows that resemble them."""
-    from weitiao.pipeline.suspects import FOLDER, dump, write_suspects
+    from weitiao.pipeline.suspects import FOLDER, write_suspects
     from weitiao.pipeline.suspects import suspects as find
 
     with shell.of(context).progress().status("looking for suspects"):
@@ -52,7 +52,7 @@ def suspects(
         with shell.of(context).progress().status("writing"):
             paths = write_suspects(found, out or run / FOLDER, title=run.resolve().name)
     if as_json:
-        typer.echo(dump(found))
+        shell.print_json([suspect.as_dict() for suspect in found.found])
         return
     _show(found)
     shell.output().print(f"-> {', '.join(map(str, paths))}", soft_wrap=True, highlight=False)
@@ -78,8 +78,7 @@ def _show(found: Suspects) -> None:
             *(_cell(text) for text in (s.row.origins[0], s.row.prompt, s.row.answer, " | ".join(near))),
         )
     console = shell.output()
-    for note in found.notes:
-        console.print(f"note: {note}", style="yellow", markup=False, highlight=False)
+    shell.print_notes(found.notes, console)
     console.print(table)
     if len(found.found) > 20:
         console.print(f"and {len(found.found) - 20} more", style="dim")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Annotated
 
@@ -53,7 +52,7 @@ def evaluate(
         console=here.progress(),
     )
     if as_json:
-        typer.echo(json.dumps(report, ensure_ascii=False, indent=2))
+        shell.print_json(report)
         return
     print_report(report)
     if out is not None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
@@ -10,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from weitiao.cli import shell
+from weitiao.cli.numbers import difference_cell, estimate_cell
 from weitiao.cli.options import AsJson, Base, Sets
 from weitiao.errors import ConfigError
 
@@ -74,11 +74,10 @@ def robustness(
         console=here.progress(),
     )
     if as_json:
-        typer.echo(json.dumps(report, ensure_ascii=False, indent=2))
+        shell.print_json(report)
         return
     print_robustness(report["robustness"])
-    for note in report["notes"]:
-        shell.output().print(f"note: {note}", style="yellow", markup=False, highlight=False)
+    shell.print_notes(report["notes"])
     if out is not None:
         shell.output().print(
             f"report   {out / 'robustness.html'}", soft_wrap=True, highlight=False, markup=False
@@ -103,20 +102,10 @@ def print_robustness(section: Mapping[str, Any]) -> None:
     for gain in section["differences"]:
         table.add_column(escape(f"{gain['name']} - {gain['less']}"), justify="right", no_wrap=True)
     for k, rate in enumerate(section["rates"]):
-        values = [_cell(curve["points"][k][metric]) for curve in section["curves"]]
-        gains = [_gain(gain["points"][k][metric]) for gain in section["differences"]]
+        values = [estimate_cell(curve["points"][k][metric]) for curve in section["curves"]]
+        gains = [difference_cell(gain["points"][k][metric]) for gain in section["differences"]]
         table.add_row(f"{100 * rate['cer']:.1f}%", *values, *gains)
     shell.output().print(table)
-
-
-def _cell(number: Mapping[str, float]) -> str:
-    return f"{number['value']:.3f} [dim]\\[{number['low']:.3f}, {number['high']:.3f}][/dim]"
-
-
-def _gain(number: Mapping[str, float]) -> str:
-    colour = "green" if number["low"] > 0 else "red" if number["high"] < 0 else "default"
-    interval = f"[dim]\\[{number['low']:+.3f}, {number['high']:+.3f}][/dim]"
-    return f"[{colour}]{number['value']:+.3f}[/{colour}] {interval}"
 
 
 def _rates(given: list[str]) -> tuple[float, ...]:

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from weitiao.cli import shell
+from weitiao.cli.numbers import difference_cell, estimate_cell
 from weitiao.cli.options import Out, RecipePath, Resume, Sets
 from weitiao.cli.robustness import print_robustness
 
@@ -81,8 +82,7 @@ def print_report(report: dict[str, Any], part: str = "test", *, said: Sequence[s
     for name in names:
         table.add_row(name, _cell(before.get(name)), _cell(after.get(name)), _change(metrics, part, name))
     shell.output().print(table)
-    for note in [n for n in report.get("notes") or () if n not in said]:
-        shell.output().print(f"note: {note}", style="yellow", markup=False, highlight=False)
+    shell.print_notes(n for n in report.get("notes") or () if n not in said)
 
 
 def print_folds(report: dict[str, Any]) -> None:
@@ -105,16 +105,10 @@ def print_folds(report: dict[str, Any]) -> None:
 
 
 def _cell(number: dict[str, float] | None) -> str:
-    if number is None:
-        return "-"
-    return f"{number['value']:.3f} [dim]\\[{number['low']:.3f}, {number['high']:.3f}][/dim]"
+    return "-" if number is None else estimate_cell(number)
 
 
 def _change(metrics: dict[str, Any], part: str, name: str) -> str:
-    """The paired difference; in colour where its interval leaves out zero."""
+    """The paired difference, nothing where there is none."""
     number = ((metrics.get("difference") or {}).get(part) or {}).get(name)
-    if number is None:
-        return ""
-    colour = "green" if number["low"] > 0 else "red" if number["high"] < 0 else "default"
-    interval = f"[dim]\\[{number['low']:+.3f}, {number['high']:+.3f}][/dim]"
-    return f"[{colour}]{number['value']:+.3f}[/{colour}] {interval}"
+    return "" if number is None else difference_cell(number)

@@ -6,6 +6,7 @@ Human output goes to stdout, progress and errors to stderr. Exit codes: 0 done, 
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import shlex
@@ -81,6 +82,18 @@ def output() -> Console:
 
     # Without a terminal there is no width to keep to: a table is not broken into pieces.
     return Console(width=None if sys.stdout.isatty() else 160)
+
+
+def print_json(value: Any) -> None:
+    """A value as JSON, for programs."""
+    typer.echo(json.dumps(value, ensure_ascii=False, indent=2))
+
+
+def print_notes(notes: Iterable[str], console: Console | None = None) -> None:
+    """What the user should read; on stdout unless another console is given."""
+    console = console or output()
+    for note in notes:
+        console.print(f"note: {note}", style="yellow", markup=False, highlight=False)
 
 
 def print_facts(facts: Iterable[tuple[str, str]]) -> None:

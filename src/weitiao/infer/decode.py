@@ -362,7 +362,7 @@ def _step(model: Any, tokens: Sequence[int], batch: _Batch) -> Tensor:
             torch.tensor(batch.positions, device=device)[:, None],
             torch.tensor(batch.contexts, device=device)[:, None],
         ),
-        past_key_values=batch.cache,
+        cache=batch.cache,
         use_cache=True,
         visibility=Visibility(torch.zeros_like(last), last, 1),
     )

@@ -177,7 +177,7 @@ def _read(model: Any, part: Sequence[_Planted], pad_id: int) -> _Read:
         ),
         prefix=None if prefix is None else prefix.to(device),
     )
-    layers = [(_flat(layer.keys), _flat(layer.values)) for layer in out.past_key_values.layers]
+    layers = [(_flat(layer.keys), _flat(layer.values)) for layer in out.cache.layers]
     paths = {}
     for r, planted in enumerate(part):
         ends = np.asarray(planted.row.last)

@@ -89,11 +89,10 @@ def open_recipe(resolved: Resolved[Recipe]) -> Opened:
     recipe, earlier = _with_earlier(resolved)
     if recipe.train.threads:
         torch.set_num_threads(recipe.train.threads)
-    base = load_base(_located(recipe, resolved.root), dtype=compute_dtype(recipe))
+    base, whole = _load(recipe, resolved.root)
     prepare_model(base.model)
     if earlier is not None:
         _check_earlier(earlier, base)
-    whole = make_format(recipe.format, base.tokenizer)
     if isinstance(recipe.method, PrefixConfig) and recipe.method.init == "template" and recipe.method.absorb:
         check_absorbable(base.model)
     fitter = fitter_of(recipe, base, whole)
@@ -106,6 +105,12 @@ def open_recipe(resolved: Resolved[Recipe]) -> Opened:
     opened = Opened(recipe, base, whole, format, dataset, start, earlier)
     _check_room(opened)
     return opened
+
+
+def _load(recipe: Recipe, root: Path) -> tuple[Base, ChatFormat]:
+    """The base of a recipe, and its chat format."""
+    base = load_base(_located(recipe, root), dtype=compute_dtype(recipe))
+    return base, make_format(recipe.format, base.tokenizer)
 
 
 def fitter_of(recipe: Recipe, base: Base, whole: ChatFormat) -> Callable[[Example], Fit]:
@@ -125,8 +130,7 @@ def token_counter(resolved: Resolved[Recipe]) -> tuple[Callable[[Example], int],
         WeitiaoError: The base cannot be loaded, or the format does not fit it.
     """
     recipe, _ = _with_earlier(resolved)
-    base = load_base(_located(recipe, resolved.root), dtype=compute_dtype(recipe))
-    whole = make_format(recipe.format, base.tokenizer)
+    base, whole = _load(recipe, resolved.root)
     return (lambda example: len(whole.render(example))), _room(recipe, base, whole)
 
 
@@ -139,8 +143,7 @@ def recipe_writer(resolved: Resolved[Recipe]) -> Batched | None:
     recipe = resolved.value
     if not needs_base(recipe.data):
         return None
-    base = load_base(_located(recipe, resolved.root), dtype=compute_dtype(recipe))
-    return base_writer(base, make_format(recipe.format, base.tokenizer), batch_size=batch_size_of(recipe))
+    return base_writer(*_load(recipe, resolved.root), batch_size=batch_size_of(recipe))
 
 
 def _with_earlier(resolved: Resolved[Recipe]) -> tuple[Recipe, Source | None]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -223,8 +222,3 @@ def summary(found: Suspects, count: int = 10) -> dict[str, Any]:
             for spike in found.spikes
         ],
     }
-
-
-def dump(found: Suspects) -> str:
-    """All suspects as JSON."""
-    return json.dumps([suspect.as_dict() for suspect in found.found], ensure_ascii=False, indent=2)

@@ -137,7 +137,7 @@ def keys_and_values(model: nn.Module, ids: Sequence[int]) -> Tensor:
         use_cache=True,
         visibility=visibility,
     )
-    layers = [torch.stack([layer.keys[0], layer.values[0]]) for layer in out.past_key_values.layers]
+    layers = [torch.stack([layer.keys[0], layer.values[0]]) for layer in out.cache.layers]
     return torch.stack(layers).float()
 
 

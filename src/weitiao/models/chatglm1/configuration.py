@@ -35,7 +35,7 @@ class ChatGLM1Config(PreTrainedConfig):
     """
 
     model_type = "chatglm1"
-    keys_to_ignore_at_inference = ("past_key_values",)
+    keys_to_ignore_at_inference = ("cache",)
 
     vocab_size: int = 130528
     hidden_size: int = 4096

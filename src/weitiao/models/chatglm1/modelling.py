@@ -29,6 +29,7 @@ from transformers.masking_utils import create_causal_mask
 from transformers.modeling_layers import GradientCheckpointingLayer
 from transformers.modeling_outputs import BaseModelOutputWithPast, CausalLMOutputWithPast
 from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
+from transformers.utils.deprecation import deprecate_kwarg
 from transformers.utils.generic import can_return_tuple, merge_with_config_defaults
 from transformers.utils.output_capturing import capture_outputs
 
@@ -80,7 +81,7 @@ class ChatGLM1Attention(nn.Module):
         hidden_states: Tensor,
         angles: tuple[Tensor, Tensor],
         attention_mask: Any = None,
-        past_key_values: Cache | None = None,
+        cache: Cache | None = None,
         **kwargs: Any,
     ) -> tuple[Tensor, Tensor | None]:
         """[R, T, W] and, from the eager form, the weights."""
@@ -88,8 +89,8 @@ class ChatGLM1Attention(nn.Module):
         fused = self.query_key_value(hidden_states).view(rows, tokens, self.heads, -1).transpose(1, 2)
         query, key, value = fused.chunk(3, dim=-1)
         query, key = rotate(query, *angles), rotate(key, *angles)
-        if past_key_values is not None:
-            key, value = past_key_values.update(key, value, self.layer_idx)
+        if cache is not None:
+            key, value = cache.update(key, value, self.layer_idx)
         attend: Callable[..., Any] = ALL_ATTENTION_FUNCTIONS.get_interface(
             self.config._attn_implementation or "eager", eager_attention
         )
@@ -143,7 +144,7 @@ class ChatGLM1PreTrainedModel(PreTrainedModel):
     base_model_prefix = "transformer"
     supports_gradient_checkpointing = True
     _no_split_modules = ["ChatGLM1Block"]  # noqa: RUF012  (transformers' own names and types)
-    _skip_keys_device_placement = ["past_key_values"]  # noqa: RUF012
+    _skip_keys_device_placement = ["cache"]  # noqa: RUF012
     _supports_sdpa = True
     _supports_flex_attn = True
     _supports_attention_backend = True
@@ -180,6 +181,7 @@ class ChatGLM1Model(ChatGLM1PreTrainedModel):
         """Replace the embedding."""
         self.word_embeddings = value
 
+    @deprecate_kwarg("past_key_values", "5.40.0", new_name="cache")
     @merge_with_config_defaults
     @capture_outputs
     def forward(
@@ -187,7 +189,7 @@ class ChatGLM1Model(ChatGLM1PreTrainedModel):
         input_ids: Tensor | None = None,
         attention_mask: Tensor | None = None,
         position_ids: Tensor | None = None,
-        past_key_values: Cache | None = None,
+        cache: Cache | None = None,
         inputs_embeds: Tensor | None = None,
         use_cache: bool | None = None,
         **kwargs: Any,
@@ -199,7 +201,7 @@ class ChatGLM1Model(ChatGLM1PreTrainedModel):
             attention_mask: [R, S] with 0 for padding, or a mask [R, 1, T, S] as transformers means it (True or 0.0:
                 visible; the official tokenizer's is the other way round). Default: nothing is padding.
             position_ids: Long [R, 2, T]. Default: found from `input_ids`; needed behind a cache.
-            past_key_values: Cache; the context must be in it, or in `input_ids`, as a whole.
+            cache: Keys and values of earlier tokens; the context must be in it, or in `input_ids`, as a whole.
             inputs_embeds: [R, T, W] instead of `input_ids`; needs `position_ids` and a mask [R, 1, T, S].
             use_cache: Whether to return a cache.
             kwargs: For the attention function.
@@ -211,12 +213,10 @@ class ChatGLM1Model(ChatGLM1PreTrainedModel):
         if (input_ids is None) == (inputs_embeds is None):
             raise ValueError("give either input_ids or inputs_embeds")
         hidden = self.word_embeddings(input_ids) if inputs_embeds is None else inputs_embeds
-        if use_cache and past_key_values is None:
-            past_key_values = DynamicCache(config=self.config)
+        if use_cache and cache is None:
+            cache = DynamicCache(config=self.config)
         if kwargs.get("visibility") is None:  # else the caller says who sees whom
-            position_ids, attention_mask = self._found(
-                input_ids, hidden, attention_mask, position_ids, past_key_values
-            )
+            position_ids, attention_mask = self._found(input_ids, hidden, attention_mask, position_ids, cache)
         if position_ids is None:
             raise ValueError("position_ids [R, 2, T] are needed with `visibility`")
         size = self.config.hidden_size // self.config.num_attention_heads // 2
@@ -226,13 +226,11 @@ class ChatGLM1Model(ChatGLM1PreTrainedModel):
                 hidden,
                 angles=tables,
                 attention_mask=attention_mask,
-                past_key_values=past_key_values,
+                cache=cache,
                 use_cache=use_cache,
                 **kwargs,
             )
-        return BaseModelOutputWithPast(
-            last_hidden_state=self.final_layernorm(hidden), past_key_values=past_key_values
-        )
+        return BaseModelOutputWithPast(last_hidden_state=self.final_layernorm(hidden), cache=cache)
 
     def _found(
         self,
@@ -240,11 +238,11 @@ class ChatGLM1Model(ChatGLM1PreTrainedModel):
         hidden: Tensor,
         attention_mask: Tensor | None,
         position_ids: Tensor | None,
-        past_key_values: Cache | None,
+        cache: Cache | None,
     ) -> tuple[Tensor, Any]:
         """Positions and mask of a plain call."""
         whole = attention_mask is not None and attention_mask.dim() == 4
-        begins = past_key_values is None or past_key_values.get_seq_length() == 0
+        begins = cache is None or cache.get_seq_length() == 0
         blocks = None
         if begins and not (whole and position_ids is not None):
             if input_ids is None:
@@ -260,7 +258,7 @@ class ChatGLM1Model(ChatGLM1PreTrainedModel):
             config=self.config,
             inputs_embeds=hidden,
             attention_mask=attention_mask,
-            past_key_values=past_key_values,
+            cache=cache,
             block_sequence_ids=blocks,
         )
         return position_ids, mask
@@ -281,13 +279,14 @@ class ChatGLM1ForCausalLM(ChatGLM1PreTrainedModel, GenerationMixin):
         self.lm_head = nn.Linear(config.hidden_size, config.vocab_size, bias=False)
         self.post_init()
 
+    @deprecate_kwarg("past_key_values", "5.40.0", new_name="cache")
     @can_return_tuple
     def forward(
         self,
         input_ids: Tensor | None = None,
         attention_mask: Tensor | None = None,
         position_ids: Tensor | None = None,
-        past_key_values: Cache | None = None,
+        cache: Cache | None = None,
         inputs_embeds: Tensor | None = None,
         labels: Tensor | None = None,
         use_cache: bool | None = None,
@@ -302,7 +301,7 @@ class ChatGLM1ForCausalLM(ChatGLM1PreTrainedModel, GenerationMixin):
             input_ids=input_ids,
             attention_mask=attention_mask,
             position_ids=position_ids,
-            past_key_values=past_key_values,
+            cache=cache,
             inputs_embeds=inputs_embeds,
             use_cache=use_cache,
             **kwargs,
@@ -318,7 +317,7 @@ class ChatGLM1ForCausalLM(ChatGLM1PreTrainedModel, GenerationMixin):
         return CausalLMOutputWithPast(
             loss=loss,
             logits=logits,
-            past_key_values=out.past_key_values,
+            cache=out.cache,
             hidden_states=out.hidden_states,
             attentions=out.attentions,
         )
