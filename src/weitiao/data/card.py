@@ -5,11 +5,13 @@ A plain dict that json can write. Nothing in it depends on the machine or the ti
 
 from __future__ import annotations
 
-from collections import defaultdict
+from bisect import bisect_left
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import accumulate, pairwise
 from typing import Any
 
-from weitiao.data.facts import NO_ANSWER, Facts, SamePrompts, num_different, said
+from weitiao.data.facts import NO_ANSWER, Facts, SamePrompts, few_different, hashes, num_different, said
 from weitiao.data.fit import Fitting
 from weitiao.data.read import Reading
 from weitiao.data.tally import NUM_EXAMPLES, Drop
@@ -110,12 +112,12 @@ def fit_step(fitting: Fitting, truncate: str) -> dict[str, Any]:
     return step("fit", fitting.num_in, fitting.num_in, truncated=cut)
 
 
-def findings(parts: Mapping[str, Sequence[Example]], facts: Mapping[str, Facts]) -> dict[str, Any]:
+def findings(parts: Mapping[str, Sequence[Example]], facts: Facts) -> dict[str, Any]:
     """What is repeated, contradictory or leaked, the sizes, the labels and the lengths.
 
     Args:
         parts: Examples by part; only those that are shown are fetched.
-        facts: Of the same parts.
+        facts: Of all of them, the parts behind each other.
     """
     whole = _Whole(parts, facts)
     return {
@@ -123,13 +125,13 @@ def findings(parts: Mapping[str, Sequence[Example]], facts: Mapping[str, Facts])
         "conflicts": _conflicts(whole),
         "leaks": _leaks(whole),
         "parts": {
-            name: {"examples": len(part), "groups": num_different(part.groups)}
-            for name, part in facts.items()
+            name: {"examples": end - begin, "groups": num_different(hashes(facts.groups)[begin:end])}
+            for name, (begin, end) in zip(parts, pairwise([0, *whole.ends]), strict=True)
         },
         "labels": _labels(whole),
         "lengths": {
-            "prompt": _ranks([part.prompt_lengths for part in facts.values()]),
-            "response": _ranks([part.answer_lengths for part in facts.values()]),
+            "prompt": _ranks(facts.prompt_lengths),
+            "response": _ranks(facts.answer_lengths),
         },
     }
 
@@ -137,28 +139,38 @@ def findings(parts: Mapping[str, Sequence[Example]], facts: Mapping[str, Facts])
 class _Whole:
     """All parts as one sequence of rows: the parts behind each other."""
 
-    def __init__(self, parts: Mapping[str, Sequence[Example]], facts: Mapping[str, Facts]) -> None:
+    def __init__(self, parts: Mapping[str, Sequence[Example]], facts: Facts) -> None:
         import numpy as np
 
-        def joined(name: str) -> Any:
-            return np.concatenate([np.asarray(getattr(part, name), np.uint64) for part in facts.values()])
-
         self.parts = parts
-        self.prompts, self.answers = joined("prompts"), joined("answers")
+        self.prompts, self.answers = hashes(facts.prompts), hashes(facts.answers)
         self.names = list(parts)
-        self.ends = np.cumsum([len(part) for part in facts.values()])
-        self.part = np.repeat(np.arange(len(parts), dtype=np.int8), [len(part) for part in facts.values()])
-        self.rows = np.flatnonzero(joined("copies") == 0)  # copies of a row are repeated on purpose
-        self.same = SamePrompts(self.prompts[self.rows], self.answers[self.rows])
+        self.ends = list(accumulate(map(len, parts.values())))
+        copies = np.frombuffer(facts.copies, dtype=np.uint8) if facts.copies else np.zeros(0, np.uint8)
+        self.num_rows = int((copies == 0).sum())
+        # copies of a row are repeated on purpose
+        self._rows = np.flatnonzero(copies == 0) if self.num_rows < len(copies) else None
+        rows = slice(None) if self._rows is None else self._rows
+        self.same = SamePrompts(self.prompts[rows], self.answers[rows])
+
+    def part_of(self, rows: Any) -> Any:
+        """Number of the part of each row."""
+        import numpy as np
+
+        return np.searchsorted(self.ends, rows, side="right")
 
     def example(self, row: int) -> Example:
-        number = int(self.part[row])
-        begin = int(self.ends[number - 1]) if number else 0
-        return self.parts[self.names[number]][row - begin]
+        number = int(self.part_of(row))
+        return self.parts[self.names[number]][row - (self.ends[number - 1] if number else 0)]
 
     def group(self, group: int) -> list[int]:
         """The first rows of a group of `same`."""
-        return [int(self.rows[row]) for row in self.same.rows(group)[:NUM_EXAMPLES]]
+        rows = self.same.rows(group)[:NUM_EXAMPLES]
+        return rows if self._rows is None else self._rows[rows].tolist()
+
+    def same_with_copies(self) -> SamePrompts:
+        """`same` of all rows, copies too."""
+        return self.same if self._rows is None else SamePrompts(self.prompts, self.answers)
 
 
 def _duplicates(whole: _Whole) -> dict[str, Any]:
@@ -167,10 +179,11 @@ def _duplicates(whole: _Whole) -> dict[str, Any]:
     ``count``: rows beyond the first of their prompt; ``identical``: those that repeat a response too.
     """
     same = whole.same
-    shown = [[whole.example(row) for row in whole.group(group)] for group in same.repeated[:NUM_EXAMPLES]]
+    groups = range(len(same.first))[:NUM_EXAMPLES]
+    shown = [[whole.example(row) for row in whole.group(group)] for group in groups]
     return {
-        "count": len(same.group) - len(same.first),
-        "identical": len(same.group) - same.num_pairs,
+        "count": whole.num_rows - same.num_prompts,
+        "identical": whole.num_rows - same.num_pairs,
         "examples": [{"prompt": _prompt(rows[0]), "origins": [_origin(e) for e in rows]} for rows in shown],
     }
 
@@ -196,16 +209,15 @@ def _leaks(whole: _Whole) -> dict[str, Any]:
     """Prompts that stand in two parts: ``count`` prompts, and rows of each part that have such a prompt."""
     import numpy as np
 
-    no_copies = len(whole.rows) == len(whole.prompts)
-    same = whole.same if no_copies else SamePrompts(whole.prompts, whole.answers)
-    num = len(same.first)
-    rows = [np.bincount(same.group[whole.part == part], minlength=num) for part in range(len(whole.names))]
+    same = whole.same_with_copies()
+    num, part_of = len(same.first), whole.part_of(same.shared)
+    rows = [np.bincount(same.group[part_of == part], minlength=num) for part in range(len(whole.names))]
     found = np.flatnonzero(sum(count > 0 for count in rows) > 1)
     examples = []
     for group in found[:NUM_EXAMPLES]:
         origins: dict[str, list[str]] = {}
         for row in same.rows(group):
-            part = origins.setdefault(whole.names[whole.part[row]], [])
+            part = origins.setdefault(whole.names[whole.part_of(row)], [])
             if len(part) < _NUM_LEAKED:
                 part.append(_origin(whole.example(row)))
         examples.append({"prompt": _prompt(whole.example(int(same.first[group]))), "origins": origins})
@@ -218,25 +230,24 @@ def _leaks(whole: _Whole) -> dict[str, Any]:
 
 def _labels(whole: _Whole) -> dict[str, int] | None:
     """Counts of the responses where they form a closed set of at most 50, else None."""
-    import numpy as np
-
-    there = np.flatnonzero(whole.answers != NO_ANSWER)
-    answers = whole.answers[there]
-    if num_different(answers) > min(_NUM_LABELS, len(there) - 1):
+    found = few_different(whole.answers, _NUM_LABELS + 1)
+    if found is None:
         return None
-    _, first, counts = np.unique(answers, return_index=True, return_counts=True)
-    order = np.lexsort((first, -counts))  # the most frequent first, of equals the one that came first
-    return {said(whole.example(int(there[first[k]]))) or "": int(counts[k]) for k in order}
+    found.pop(NO_ANSWER, None)
+    if len(found) > min(_NUM_LABELS, sum(count for _, count in found.values()) - 1):
+        return None
+    # the most frequent first, of equals the one that came first
+    ordered = sorted(found.values(), key=lambda place: (-place[1], place[0]))
+    return {said(whole.example(row)) or "": count for row, count in ordered}
 
 
-def _ranks(lengths: Sequence[Any]) -> dict[str, int]:
-    """Median, 95th percentile and maximum (nearest rank) of the lengths of all parts."""
-    import numpy as np
-
-    values = np.sort(np.concatenate([np.asarray(part) for part in lengths]))
+def _ranks(lengths: Counter[int]) -> dict[str, int]:
+    """Median, 95th percentile and maximum (nearest rank) of lengths that are given with their counts."""
+    ordered = sorted(lengths)
+    upto = list(accumulate(lengths[length] for length in ordered))
 
     def rank(percent: int) -> int:
-        return int(values[max(0, -(-len(values) * percent // 100) - 1)]) if len(values) else 0
+        return ordered[bisect_left(upto, max(1, -(-upto[-1] * percent // 100)))] if upto else 0
 
     return {"median": rank(50), "p95": rank(95), "max": rank(100)}
 

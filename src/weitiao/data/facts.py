@@ -1,4 +1,4 @@
-"""What the card and the repairs need to know about every example, in about 40 bytes each.
+"""What the card and the repairs need to know about every example, in 25 bytes each.
 
 Prompts, answers and groups are 64-bit hashes here: of a million rows two different prompts are taken for equal once in
 some ten million data sets. The examples themselves are fetched only where the card shows them.
@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from array import array
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     import numpy as np
 
 NO_ANSWER = 0
+CHUNK = 1 << 16
+"""Rows that are computed with at once where something smaller than the rows is looked for."""
 COPY = "copy"
 """Key of `Example.meta` for copies of a row that a step made on purpose."""
 
@@ -54,14 +57,14 @@ class Facts:
         answers: `answer_key` of each.
         groups: Of the group of each.
         copies: 1 for copies that a step made of a row on purpose.
-        prompt_lengths: Characters of each prompt.
-        answer_lengths: Characters of each answer.
+        prompt_lengths: Prompts by their number of characters.
+        answer_lengths: Answers by their number of characters.
     """
 
     def __init__(self, examples: Iterable[Example] = ()) -> None:
         self.prompts, self.answers, self.groups = array("Q"), array("Q"), array("Q")
         self.copies = array("B")
-        self.prompt_lengths, self.answer_lengths = array("I"), array("I")
+        self.prompt_lengths, self.answer_lengths = Counter[int](), Counter[int]()
         for example in examples:
             self.add(example)
 
@@ -75,8 +78,8 @@ class Facts:
         self.answers.append(answer_key(answer))
         self.groups.append(text_key(example.group))
         self.copies.append(COPY in example.meta)
-        self.prompt_lengths.append(sum([len(m.content) for m in example.prompt]))
-        self.answer_lengths.append(len(answer or ""))
+        self.prompt_lengths[sum([len(m.content) for m in example.prompt])] += 1
+        self.answer_lengths[len(answer or "")] += 1
 
     def watch(self, examples: Iterable[Example]) -> Iterator[Example]:
         """The examples as they are, each one noted."""
@@ -86,15 +89,19 @@ class Facts:
 
 
 class SamePrompts:
-    """Rows by identical prompt; groups are numbered in order of appearance.
+    """Rows that share their prompt with another row, by prompt; the groups are numbered in order of appearance.
+
+    A prompt that stands in one row only is in no group, so that memory follows the repeated rows.
 
     Attributes:
-        group: Group of each row.
+        num_prompts: Different prompts of all rows.
+        num_pairs: Different pairs of prompt and answer of all rows.
+        shared: Rows whose prompt stands in another row too, in order.
+        group: Group of each of them.
         first: First row of each group.
-        size: Rows of each group.
+        size: Rows of each group, at least two.
         answers: Different answers of each group.
-        num_pairs: Different pairs of prompt and answer.
-        first_pairs: First row of each such pair, in no order.
+        echoes: Rows that repeat prompt and answer of an earlier one, in no order.
 
     Args:
         prompts: `prompt_key` of each row.
@@ -104,26 +111,23 @@ class SamePrompts:
     def __init__(self, prompts: Sequence[int], answers: Sequence[int]) -> None:
         import numpy as np
 
-        codes, first, size = _codes(np.asarray(prompts, dtype=np.uint64))
+        self.shared: np.ndarray = repeated_rows(prompts)
+        codes, first, size = _codes(hashes(prompts)[self.shared])
         order = np.argsort(first)
         place = np.empty(len(order), dtype=np.int32)
         place[order] = np.arange(len(order), dtype=np.int32)
         self.group: np.ndarray = place[codes]
-        self.first: np.ndarray = first[order]
+        self.first: np.ndarray = self.shared[first[order]]
         self.size: np.ndarray = size[order]
-        del codes, first, size, order, place
-        answer, _, _ = _codes(np.asarray(answers, dtype=np.uint64))
+        answer, _, _ = _codes(hashes(answers)[self.shared])
         pairs = self.group * np.int64(len(answer) + 1)
         pairs += answer
-        _, self.first_pairs, _ = _codes(pairs)
-        self.num_pairs = len(self.first_pairs)
-        self.answers: np.ndarray = np.bincount(self.group[self.first_pairs], minlength=len(self.first))
+        _, pair, _ = _codes(pairs)
+        self.answers: np.ndarray = np.bincount(self.group[pair], minlength=len(self.first))
+        self.echoes: np.ndarray = np.delete(self.shared, pair)
+        alone = len(prompts) - len(self.shared)
+        self.num_prompts, self.num_pairs = alone + len(self.first), alone + len(pair)
         self._rows: np.ndarray | None = None
-
-    @property
-    def repeated(self) -> Sequence[int]:
-        """Groups of more than one row."""
-        return (self.size > 1).nonzero()[0]  # type: ignore[return-value]
 
     @property
     def conflicting(self) -> Sequence[int]:
@@ -135,17 +139,62 @@ class SamePrompts:
         import numpy as np
 
         if self._rows is None:
-            self._rows = np.argsort(self.group, kind="stable")
+            self._rows = self.shared[np.argsort(self.group, kind="stable")]
             self._begin = np.concatenate(([0], np.cumsum(self.size)))
         return self._rows[self._begin[group] : self._begin[group + 1]].tolist()
 
 
-def num_different(keys: Sequence[int]) -> int:
-    """How many different 64-bit numbers there are, in eight bytes for each of them."""
+def hashes(keys: Sequence[int]) -> np.ndarray:
+    """64-bit numbers as an array; those of an ``array`` are not copied."""
     import numpy as np
 
-    ordered = np.sort(np.asarray(keys, dtype=np.uint64))
+    return (
+        np.frombuffer(keys, dtype=np.uint64)
+        if isinstance(keys, array) and keys
+        else np.asarray(keys, np.uint64)
+    )
+
+
+def repeated_rows(keys: Sequence[int]) -> np.ndarray:
+    """Rows whose number occurs more than once, in order; takes eight bytes a row, and more for those it finds."""
+    import numpy as np
+
+    keys = hashes(keys)
+    ordered = np.sort(keys)
+    values = np.unique(ordered[1:][ordered[1:] == ordered[:-1]])
+    del ordered
+    if not len(values):
+        return np.zeros(0, dtype=np.int64)
+    found = []
+    for begin in range(0, len(keys), CHUNK):
+        some = keys[begin : begin + CHUNK]
+        place = np.minimum(np.searchsorted(values, some), len(values) - 1)
+        found.append(begin + np.flatnonzero(values[place] == some))
+    return np.concatenate(found)
+
+
+def num_different(keys: Sequence[int]) -> int:
+    """How many different 64-bit numbers there are; takes eight bytes for each."""
+    import numpy as np
+
+    ordered = np.sort(hashes(keys))
     return int((ordered[1:] != ordered[:-1]).sum()) + bool(len(ordered))
+
+
+def few_different(keys: Sequence[int], most: int) -> dict[int, tuple[int, int]] | None:
+    """First row and count of every different number in order of appearance, None where there are more than ``most``."""
+    import numpy as np
+
+    keys = hashes(keys)
+    found: dict[int, tuple[int, int]] = {}
+    for begin in range(0, len(keys), CHUNK):
+        names, first, counts = np.unique(keys[begin : begin + CHUNK], return_index=True, return_counts=True)
+        for k in np.argsort(first):
+            row, before = found.get(int(names[k]), (begin + int(first[k]), 0))
+            found[int(names[k])] = row, before + int(counts[k])
+        if len(found) > most:
+            return None
+    return found
 
 
 def _codes(keys: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -92,8 +92,8 @@ def drop_duplicates(examples: Sequence[Example], mode: str, shelve: Shelve) -> F
 
     facts = Facts(examples)
     same = SamePrompts(facts.prompts, facts.answers)
-    repeated = np.ones(len(facts), bool)
-    repeated[same.first_pairs] = False
+    repeated = np.zeros(len(facts), bool)
+    repeated[same.echoes] = True
     return _without(examples, repeated.tolist(), "equal to an earlier row", shelve)
 
 

@@ -1,8 +1,8 @@
 """Examples between two stages: a list that moves to a temporary file when it grows.
 
-A small data set never touches the disk. A large one is a file of JSON lines that has no name (it goes with the last
-reference to it, whatever ends the process) and eight bytes a line in memory. The file lies where `tempfile` puts
-such files: set ``TMPDIR`` to a folder with room for about three times the data.
+A small data set never touches the disk. A large one is a file of JSON lines that has no name: it goes with the last
+reference to it, whatever ends the process. In memory is only where every page of 16 KiB begins. The file lies where
+`tempfile` puts such files: set ``TMPDIR`` to a folder with room for about three times the data.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import tempfile
 import threading
 from array import array
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from typing import IO, overload
@@ -19,8 +20,9 @@ from weitiao.types import Example
 
 IN_MEMORY = 20_000
 """Examples that a shelf holds in memory; with one more, all of them go to the file."""
-_BLOCK = 256  # lines read in one go
-_SPAN = 1 << 20  # bytes between the first and the last line of a block; wider ones are read line by line
+_BLOCK = 1024  # lines read in one go
+_SPAN = 1 << 20  # bytes between the first and the last line of a block; wider ones are read page by page
+_PAGE = 1 << 14  # a new page begins with the first line behind this many bytes
 _BUFFER = 1 << 20  # bytes gathered before they are written
 
 
@@ -38,7 +40,9 @@ class Shelf(Sequence[Example]):
         self._in_memory = in_memory
         self._held: list[Example] | None = []
         self._file: IO[bytes] | None = None
-        self._ends = array("Q", [0])  # line k is in the bytes from _ends[k] to _ends[k + 1]
+        self._count = self._size = 0  # lines and bytes, those that wait included
+        self._first, self._begin = array("Q"), array("Q")  # of each page: its first line, and where it begins
+        self._last: tuple[int, list[str]] | None = None  # the page read last
         self._waiting = bytearray()  # what comes behind the bytes in the file
         self._lock = threading.Lock()
         self.extend(examples)
@@ -73,11 +77,13 @@ class Shelf(Sequence[Example]):
         with self._lock:
             if self._file is not None:
                 self._file.close()
-            self._file, self._held, self._ends = None, [], array("Q", [0])
+            self._file, self._held, self._last = None, [], None
+            self._count = self._size = 0
+            self._first, self._begin = array("Q"), array("Q")
             self._waiting.clear()
 
     def __len__(self) -> int:
-        return len(self._ends) - 1 if self._held is None else len(self._held)
+        return self._count if self._held is None else len(self._held)
 
     @overload
     def __getitem__(self, index: int) -> Example: ...
@@ -116,33 +122,46 @@ class Shelf(Sequence[Example]):
             yield own_example_of(line)
 
     def lines(self) -> Iterator[str]:
-        """The stored form of every example; from the file as it is there."""
+        """The stored form of every example, with its line end; from the file as it is there."""
         if self._held is not None:
             yield from map(line_of, self._held)
         else:
-            yield from self._lines(range(len(self)))
+            for line in self._lines(range(len(self))):
+                yield f"{line}\n"
 
     def _lines(self, numbers: Iterable[int]) -> Iterator[str]:
+        """Without their line ends."""
         rest = iter(numbers)
         while block := list(islice(rest, _BLOCK)):
-            low, high = min(block), max(block)
-            begin, end = self._ends[low], self._ends[high + 1]
-            if end - begin > _SPAN:
+            low, high = self._page_of(min(block)), self._page_of(max(block))
+            if self._end(high) - self._begin[low] > _SPAN:
                 yield from map(self._line, block)
                 continue
-            text = self._bytes(begin, end)
+            lines, first = self._text(low, high).split("\n"), self._first[low]
             for number in block:
-                yield _text(text[self._ends[number] - begin : self._ends[number + 1] - begin])
+                yield lines[number - first]
+
+    def _page_of(self, line: int) -> int:
+        return bisect_right(self._first, line) - 1
+
+    def _end(self, page: int) -> int:
+        return self._begin[page + 1] if page + 1 < len(self._begin) else self._size
 
     def _line(self, number: int) -> str:
-        return _text(self._bytes(self._ends[number], self._ends[number + 1]))
+        page = self._page_of(number)
+        last = self._last
+        if last is None or last[0] != page or number - self._first[page] >= len(last[1]) - 1:
+            last = self._last = page, self._text(page, page).split("\n")
+        return last[1][number - self._first[page]]
 
-    def _bytes(self, begin: int, end: int) -> bytes:
+    def _text(self, low: int, high: int) -> str:
+        """The lines of the pages from `low` to `high`."""
+        begin, end = self._begin[low], self._end(high)
         with self._lock:
             self._flush()
             assert self._file is not None
             self._file.seek(begin)
-            return self._file.read(end - begin)
+            return self._file.read(end - begin).decode("utf-8", "surrogatepass")
 
     def _move_to_disk(self, held: list[Example]) -> None:
         self._file = tempfile.TemporaryFile(prefix="weitiao-")  # noqa: SIM115  # it lives as long as the shelf
@@ -155,7 +174,11 @@ class Shelf(Sequence[Example]):
         written = line.encode("utf-8", "surrogatepass")
         with self._lock:
             self._waiting += written
-            self._ends.append(self._ends[-1] + len(written))
+            if not self._begin or self._size - self._begin[-1] >= _PAGE:
+                self._first.append(self._count)
+                self._begin.append(self._size)
+            self._count += 1
+            self._size += len(written)
             if len(self._waiting) >= _BUFFER:
                 self._flush()
 
@@ -165,7 +188,3 @@ class Shelf(Sequence[Example]):
             self._file.seek(0, 2)
             self._file.write(self._waiting)
             self._waiting.clear()
-
-
-def _text(line: bytes) -> str:
-    return line.decode("utf-8", "surrogatepass")

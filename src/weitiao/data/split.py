@@ -17,11 +17,13 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from weitiao.config import SplitConfig
+from weitiao.data.facts import CHUNK
 from weitiao.types import Example
 
 if TYPE_CHECKING:  # loaded when a split is made: `weitiao --help` needs no numpy
@@ -87,19 +89,37 @@ def split(examples: Sequence[Example], config: SplitConfig, group_of: GroupOf = 
     Raises:
         DataError: A part that was asked for is empty, or a time cannot be read.
     """
-    train, dev, test = (
-        tuple(examples[number] for number in rows)
-        for rows in rows_of(plan_split(examples, config, group_of), config)
-    )
+    rows = rows_of(plan_split(examples, config, group_of), config)
+    train, dev, test = (tuple(examples[number] for number in rows[name]) for name in PARTS)
     return train, dev, test
 
 
-def rows_of(plan: Plan, config: SplitConfig) -> tuple[NDArray[np.int64], ...]:
-    """Numbers of the rows of train, dev and test."""
+def rows_of(plan: Plan, config: SplitConfig) -> dict[str, Iterator[int]]:
+    """Numbers of the rows of each part, in order."""
+    return {
+        name: chain.from_iterable(block.tolist() for block in _blocks(plan, config, part))
+        for part, name in enumerate(PARTS)
+    }
+
+
+def prompts_of(plan: Plan, config: SplitConfig) -> dict[str, Iterator[int]]:
+    """Keys of the prompts of each part, in the order of `rows_of`; empty where the plan has none."""
+    keys = plan.prompts
+    if keys is None:
+        return {}
+    return {
+        name: chain.from_iterable(keys[block].tolist() for block in _blocks(plan, config, part))
+        for part, name in enumerate(PARTS)
+    }
+
+
+def _blocks(plan: Plan, config: SplitConfig, part: int) -> Iterator[NDArray[np.int64]]:
+    """Numbers of the rows of a part, some at a time: all of them would take eight bytes a row."""
     import numpy as np
 
-    everything = np.arange(len(plan.parts))
-    return tuple(everything if config.same else everything[plan.parts == part] for part in range(len(PARTS)))
+    for begin in range(0, len(plan.parts), CHUNK):
+        block = plan.parts[begin : begin + CHUNK]
+        yield begin + (np.arange(len(block)) if config.same else np.flatnonzero(block == part))
 
 
 def assign(

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from array import array
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from weitiao.config import SplitConfig
 from weitiao.config.split import CLASS_FIELD, TIME_FIELD
 from weitiao.config.steps import FIELDS
-from weitiao.data.facts import prompt_key, said
+from weitiao.data.facts import hashes, prompt_key, said
 from weitiao.data.split import GroupOf, key_hash
 from weitiao.data.split_time import TimeReader, Times
 from weitiao.types import Example
@@ -104,19 +104,19 @@ def collect(examples: Iterable[Example], config: SplitConfig, group_of: GroupOf)
 
         near = near_pairs(examples, config.near)
     return RowKeys(
-        _hashes(prompts),
-        _hashes(groups),
-        _hashes(labels) if config.by == "stratified" else None,
+        hashes(prompts),
+        hashes(groups),
+        hashes(labels) if config.by == "stratified" else None,
         names,
         reader.times() if reader is not None else None,
         near,
-        hashlib.sha256(np.sort(_hashes(ids)).tobytes()).hexdigest()[:16] if config.folds is not None else "",
+        hashlib.sha256(np.sort(hashes(ids)).tobytes()).hexdigest()[:16] if config.folds is not None else "",
     )
 
 
 def group_hashes(examples: Iterable[Example], seed: int, group_of: GroupOf) -> Hashes:
     """[N] hashes of the group keys under another seed."""
-    return _hashes(array("Q", (key_hash(seed, group_of(example)) for example in examples)))
+    return hashes(array("Q", (key_hash(seed, group_of(example)) for example in examples)))
 
 
 def label_of(example: Example) -> str:
@@ -148,8 +148,13 @@ def components(prompts: Hashes, groups: Hashes, near: Edges | None = None) -> Co
     of_node = _connected(np.concatenate(left), np.concatenate(right), size)
     of_row = _codes(of_node[prompt])
     numbers = np.ones(int(of_row.max(initial=-1)) + 1)
-    np.minimum.at(numbers, of_row, groups.astype(np.float64) / 2.0**64)
+    np.minimum.at(numbers, of_row, numbers_of(groups))
     return Components(of_row.astype(np.int64), numbers)
+
+
+def numbers_of(groups: Hashes) -> Numbers:
+    """[N] the number in [0, 1) of each group key."""
+    return groups.astype(np.float64) / 2.0**64
 
 
 def _codes(values: NDArray[Any]) -> NDArray[np.int32]:
@@ -174,7 +179,3 @@ def strata(labels: Hashes, found: Components) -> Hashes:
     order = np.lexsort((code, -counts, component))
     first = np.concatenate([[True], np.diff(component[order]) > 0])
     return names[code[order][first]]
-
-
-def _hashes(values: Sequence[int]) -> Hashes:
-    return np.frombuffer(values, dtype=np.uint64) if len(values) else np.zeros(0, dtype=np.uint64)  # type: ignore[call-overload]
