@@ -11,7 +11,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import accumulate, pairwise
 from typing import Any
 
-from weitiao.data.facts import NO_ANSWER, Facts, SamePrompts, few_different, hashes, num_different, said
+from weitiao.data.column import few_different, num_different
+from weitiao.data.facts import NO_ANSWER, Facts, SamePrompts, said
 from weitiao.data.fit import Fitting
 from weitiao.data.read import Reading
 from weitiao.data.tally import NUM_EXAMPLES, Drop
@@ -125,7 +126,7 @@ def findings(parts: Mapping[str, Sequence[Example]], facts: Facts) -> dict[str, 
         "conflicts": _conflicts(whole),
         "leaks": _leaks(whole),
         "parts": {
-            name: {"examples": end - begin, "groups": num_different(hashes(facts.groups)[begin:end])}
+            name: {"examples": end - begin, "groups": num_different(facts.groups, begin, end)}
             for name, (begin, end) in zip(parts, pairwise([0, *whole.ends]), strict=True)
         },
         "labels": _labels(whole),
@@ -140,18 +141,11 @@ class _Whole:
     """All parts as one sequence of rows: the parts behind each other."""
 
     def __init__(self, parts: Mapping[str, Sequence[Example]], facts: Facts) -> None:
-        import numpy as np
-
-        self.parts = parts
-        self.prompts, self.answers = hashes(facts.prompts), hashes(facts.answers)
+        self.parts, self.facts = parts, facts
         self.names = list(parts)
         self.ends = list(accumulate(map(len, parts.values())))
-        copies = np.frombuffer(facts.copies, dtype=np.uint8) if facts.copies else np.zeros(0, np.uint8)
-        self.num_rows = int((copies == 0).sum())
         # copies of a row are repeated on purpose
-        self._rows = np.flatnonzero(copies == 0) if self.num_rows < len(copies) else None
-        rows = slice(None) if self._rows is None else self._rows
-        self.same = SamePrompts(self.prompts[rows], self.answers[rows])
+        self.same = SamePrompts(facts.prompts, facts.answers, without=facts.copies)
 
     def part_of(self, rows: Any) -> Any:
         """Number of the part of each row."""
@@ -165,12 +159,12 @@ class _Whole:
 
     def group(self, group: int) -> list[int]:
         """The first rows of a group of `same`."""
-        rows = self.same.rows(group)[:NUM_EXAMPLES]
-        return rows if self._rows is None else self._rows[rows].tolist()
+        return self.same.rows(group)[:NUM_EXAMPLES]
 
     def same_with_copies(self) -> SamePrompts:
         """`same` of all rows, copies too."""
-        return self.same if self._rows is None else SamePrompts(self.prompts, self.answers)
+        whole = self.same.num_rows == len(self.facts)
+        return self.same if whole else SamePrompts(self.facts.prompts, self.facts.answers)
 
 
 def _duplicates(whole: _Whole) -> dict[str, Any]:
@@ -182,8 +176,8 @@ def _duplicates(whole: _Whole) -> dict[str, Any]:
     groups = range(len(same.first))[:NUM_EXAMPLES]
     shown = [[whole.example(row) for row in whole.group(group)] for group in groups]
     return {
-        "count": whole.num_rows - same.num_prompts,
-        "identical": whole.num_rows - same.num_pairs,
+        "count": same.num_rows - same.num_prompts,
+        "identical": same.num_rows - same.num_pairs,
         "examples": [{"prompt": _prompt(rows[0]), "origins": [_origin(e) for e in rows]} for rows in shown],
     }
 
@@ -230,7 +224,7 @@ def _leaks(whole: _Whole) -> dict[str, Any]:
 
 def _labels(whole: _Whole) -> dict[str, int] | None:
     """Counts of the responses where they form a closed set of at most 50, else None."""
-    found = few_different(whole.answers, _NUM_LABELS + 1)
+    found = few_different(whole.facts.answers, _NUM_LABELS + 1)
     if found is None:
         return None
     found.pop(NO_ANSWER, None)

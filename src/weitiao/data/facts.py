@@ -1,4 +1,4 @@
-"""What the card and the repairs need to know about every example, in 25 bytes each.
+"""What the card and the repairs need to know about every example: numbers, most of them in a file where there are many.
 
 Prompts, answers and groups are 64-bit hashes here: of a million rows two different prompts are taken for equal once in
 some ten million data sets. The examples themselves are fetched only where the card shows them.
@@ -8,19 +8,17 @@ from __future__ import annotations
 
 import hashlib
 import json
-from array import array
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from weitiao.data.column import Column, repeated_rows
 from weitiao.types import Example, content_id
 
 if TYPE_CHECKING:
     import numpy as np
 
 NO_ANSWER = 0
-CHUNK = 1 << 16
-"""Rows that are computed with at once where something smaller than the rows is looked for."""
 COPY = "copy"
 """Key of `Example.meta` for copies of a row that a step made on purpose."""
 
@@ -62,8 +60,8 @@ class Facts:
     """
 
     def __init__(self, examples: Iterable[Example] = ()) -> None:
-        self.prompts, self.answers, self.groups = array("Q"), array("Q"), array("Q")
-        self.copies = array("B")
+        self.prompts, self.answers, self.groups = Column(), Column(), Column()
+        self.copies = Column(kind="B")
         self.prompt_lengths, self.answer_lengths = Counter[int](), Counter[int]()
         for example in examples:
             self.add(example)
@@ -94,6 +92,7 @@ class SamePrompts:
     A prompt that stands in one row only is in no group, so that memory follows the repeated rows.
 
     Attributes:
+        num_rows: All rows.
         num_prompts: Different prompts of all rows.
         num_pairs: Different pairs of prompt and answer of all rows.
         shared: Rows whose prompt stands in another row too, in order.
@@ -106,26 +105,30 @@ class SamePrompts:
     Args:
         prompts: `prompt_key` of each row.
         answers: `answer_key` of each row.
+        without: Rows with 1 there are left out of everything.
     """
 
-    def __init__(self, prompts: Sequence[int], answers: Sequence[int]) -> None:
+    def __init__(self, prompts: Column, answers: Column, without: Column | None = None) -> None:
         import numpy as np
 
-        self.shared: np.ndarray = repeated_rows(prompts)
-        codes, first, size = _codes(hashes(prompts)[self.shared])
+        self.num_rows = len(prompts)
+        if without is not None:
+            self.num_rows -= sum(int(some.sum()) for some in without.chunks())
+        self.shared: np.ndarray = repeated_rows(prompts, without)
+        codes, first, size = _codes(prompts.take(self.shared))
         order = np.argsort(first)
         place = np.empty(len(order), dtype=np.int32)
         place[order] = np.arange(len(order), dtype=np.int32)
         self.group: np.ndarray = place[codes]
         self.first: np.ndarray = self.shared[first[order]]
         self.size: np.ndarray = size[order]
-        answer, _, _ = _codes(hashes(answers)[self.shared])
+        answer, _, _ = _codes(answers.take(self.shared))
         pairs = self.group * np.int64(len(answer) + 1)
         pairs += answer
         _, pair, _ = _codes(pairs)
         self.answers: np.ndarray = np.bincount(self.group[pair], minlength=len(self.first))
         self.echoes: np.ndarray = np.delete(self.shared, pair)
-        alone = len(prompts) - len(self.shared)
+        alone = self.num_rows - len(self.shared)
         self.num_prompts, self.num_pairs = alone + len(self.first), alone + len(pair)
         self._rows: np.ndarray | None = None
 
@@ -142,59 +145,6 @@ class SamePrompts:
             self._rows = self.shared[np.argsort(self.group, kind="stable")]
             self._begin = np.concatenate(([0], np.cumsum(self.size)))
         return self._rows[self._begin[group] : self._begin[group + 1]].tolist()
-
-
-def hashes(keys: Sequence[int]) -> np.ndarray:
-    """64-bit numbers as an array; those of an ``array`` are not copied."""
-    import numpy as np
-
-    return (
-        np.frombuffer(keys, dtype=np.uint64)
-        if isinstance(keys, array) and keys
-        else np.asarray(keys, np.uint64)
-    )
-
-
-def repeated_rows(keys: Sequence[int]) -> np.ndarray:
-    """Rows whose number occurs more than once, in order; takes eight bytes a row, and more for those it finds."""
-    import numpy as np
-
-    keys = hashes(keys)
-    ordered = np.sort(keys)
-    values = np.unique(ordered[1:][ordered[1:] == ordered[:-1]])
-    del ordered
-    if not len(values):
-        return np.zeros(0, dtype=np.int64)
-    found = []
-    for begin in range(0, len(keys), CHUNK):
-        some = keys[begin : begin + CHUNK]
-        place = np.minimum(np.searchsorted(values, some), len(values) - 1)
-        found.append(begin + np.flatnonzero(values[place] == some))
-    return np.concatenate(found)
-
-
-def num_different(keys: Sequence[int]) -> int:
-    """How many different 64-bit numbers there are; takes eight bytes for each."""
-    import numpy as np
-
-    ordered = np.sort(hashes(keys))
-    return int((ordered[1:] != ordered[:-1]).sum()) + bool(len(ordered))
-
-
-def few_different(keys: Sequence[int], most: int) -> dict[int, tuple[int, int]] | None:
-    """First row and count of every different number in order of appearance, None where there are more than ``most``."""
-    import numpy as np
-
-    keys = hashes(keys)
-    found: dict[int, tuple[int, int]] = {}
-    for begin in range(0, len(keys), CHUNK):
-        names, first, counts = np.unique(keys[begin : begin + CHUNK], return_index=True, return_counts=True)
-        for k in np.argsort(first):
-            row, before = found.get(int(names[k]), (begin + int(first[k]), 0))
-            found[int(names[k])] = row, before + int(counts[k])
-        if len(found) > most:
-            return None
-    return found
 
 
 def _codes(keys: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

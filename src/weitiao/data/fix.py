@@ -104,9 +104,10 @@ def settle_contradictions(examples: Sequence[Example], mode: str, shelve: Shelve
     outside = bytearray(len(facts))
     for group in same.conflicting:
         rows = same.rows(group)
-        majority = Counter(facts.answers[row] for row in rows).most_common(1)[0][0]
-        for row in rows:
-            outside[row] = mode == "drop" or facts.answers[row] != majority
+        answers = facts.answers.take(rows).tolist()
+        majority = Counter(answers).most_common(1)[0][0]
+        for row, answer in zip(rows, answers, strict=True):
+            outside[row] = mode == "drop" or answer != majority
     reason = (
         "prompt with different answers" if mode == "drop" else "another answer than most rows of its prompt"
     )

@@ -23,7 +23,7 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from weitiao.config import SplitConfig
-from weitiao.data.facts import CHUNK
+from weitiao.data.column import CHUNK, Column
 from weitiao.types import Example
 
 if TYPE_CHECKING:  # loaded when a split is made: `weitiao --help` needs no numpy
@@ -50,13 +50,13 @@ class Plan:
         parts: [N] 0 train, 1 dev, 2 test.
         facts: What the data card says about it beside the recipe's section.
         warnings: What the user should read.
-        prompts: [N] `content_id` of the prompts as numbers, for who needs them again.
+        prompts: N `prompt_key`, for who needs them again.
     """
 
     parts: NDArray[np.int8]
     facts: dict[str, Any]
     warnings: tuple[str, ...] = ()
-    prompts: NDArray[np.uint64] | None = None
+    prompts: Column | None = None
 
 
 def group_key(example: Example, mask: Callable[[str], str]) -> str:
@@ -108,7 +108,7 @@ def prompts_of(plan: Plan, config: SplitConfig) -> dict[str, Iterator[int]]:
     if keys is None:
         return {}
     return {
-        name: chain.from_iterable(keys[block].tolist() for block in _blocks(plan, config, part))
+        name: chain.from_iterable(keys.take(block).tolist() for block in _blocks(plan, config, part))
         for part, name in enumerate(PARTS)
     }
 

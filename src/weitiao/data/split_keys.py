@@ -6,7 +6,6 @@ Legend: N rows, C components.
 from __future__ import annotations
 
 import hashlib
-from array import array
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -17,7 +16,8 @@ from numpy.typing import NDArray
 from weitiao.config import SplitConfig
 from weitiao.config.split import CLASS_FIELD, TIME_FIELD
 from weitiao.config.steps import FIELDS
-from weitiao.data.facts import hashes, prompt_key, said
+from weitiao.data.column import Column
+from weitiao.data.facts import prompt_key, said
 from weitiao.data.split import GroupOf, key_hash
 from weitiao.data.split_time import TimeReader, Times
 from weitiao.types import Example
@@ -35,8 +35,8 @@ class RowKeys:
     """Compact numbers of N rows.
 
     Attributes:
-        prompts: [N] hashes of the prompts.
-        groups: [N] hashes of the group keys under the seed; over 2**64 they are numbers in [0, 1).
+        prompts: N hashes of the prompts.
+        groups: N hashes of the group keys under the seed; over 2**64 they are numbers in [0, 1).
         labels: [N] hashes of the classes, None where they are not asked for.
         names: Labels by their hash, the first thousand.
         times: Times of the rows, None where they are not asked for.
@@ -44,8 +44,8 @@ class RowKeys:
         content: With folds, a hash of the ids of all rows in any order: folds of equal rows have it in common.
     """
 
-    prompts: Hashes
-    groups: Hashes
+    prompts: Column
+    groups: Column
     labels: Hashes | None = None
     names: Mapping[int, str] = field(default_factory=dict)
     times: Times | None = None
@@ -83,7 +83,7 @@ def collect(examples: Iterable[Example], config: SplitConfig, group_of: GroupOf)
     Raises:
         DataError: Rows whose time cannot be read, all of them.
     """
-    prompts, groups, labels, ids = array("Q"), array("Q"), array("Q"), array("Q")
+    prompts, groups, labels, ids = Column(), Column(), Column(), Column()
     names: dict[int, str] = {}
     reader = TimeReader() if config.by == "time" else None
     for example in examples:
@@ -93,9 +93,10 @@ def collect(examples: Iterable[Example], config: SplitConfig, group_of: GroupOf)
             ids.append(key_hash(0, example.id))
         if config.by == "stratified":
             label = label_of(example)
-            labels.append(key_hash(0, label))
+            key = key_hash(0, label)
+            labels.append(key)
             if len(names) < _NAMES_KEPT:
-                names.setdefault(labels[-1], label)
+                names.setdefault(key, label)
         if reader is not None:
             reader.add(fields_of(example).get(TIME_FIELD, ""), str(example.origin or example.id))
     near = None
@@ -104,19 +105,19 @@ def collect(examples: Iterable[Example], config: SplitConfig, group_of: GroupOf)
 
         near = near_pairs(examples, config.near)
     return RowKeys(
-        hashes(prompts),
-        hashes(groups),
-        hashes(labels) if config.by == "stratified" else None,
+        prompts,
+        groups,
+        labels.array() if config.by == "stratified" else None,
         names,
         reader.times() if reader is not None else None,
         near,
-        hashlib.sha256(np.sort(hashes(ids)).tobytes()).hexdigest()[:16] if config.folds is not None else "",
+        hashlib.sha256(np.sort(ids.array()).tobytes()).hexdigest()[:16] if config.folds is not None else "",
     )
 
 
-def group_hashes(examples: Iterable[Example], seed: int, group_of: GroupOf) -> Hashes:
-    """[N] hashes of the group keys under another seed."""
-    return hashes(array("Q", (key_hash(seed, group_of(example)) for example in examples)))
+def group_hashes(examples: Iterable[Example], seed: int, group_of: GroupOf) -> Column:
+    """N hashes of the group keys under another seed."""
+    return Column(key_hash(seed, group_of(example)) for example in examples)
 
 
 def label_of(example: Example) -> str:
@@ -130,15 +131,15 @@ def fields_of(example: Example) -> Mapping[str, Any]:
     return example.meta.get(FIELDS, {})
 
 
-def components(prompts: Hashes, groups: Hashes, near: Edges | None = None) -> Components:
+def components(prompts: Column, groups: Column, near: Edges | None = None) -> Components:
     """Tie rows of equal prompt, equal group, and near-duplicates together.
 
     Args:
-        prompts: [N].
-        groups: [N].
+        prompts: N.
+        groups: N.
         near: Pairs of rows.
     """
-    prompt, group = _codes(prompts), _codes(groups)
+    prompt, group = _codes(prompts.array()), _codes(groups.array())
     num_prompts = int(prompt.max(initial=-1)) + 1
     size = num_prompts + int(group.max(initial=-1)) + 1
     left, right = [prompt], [group + num_prompts]
@@ -148,7 +149,7 @@ def components(prompts: Hashes, groups: Hashes, near: Edges | None = None) -> Co
     of_node = _connected(np.concatenate(left), np.concatenate(right), size)
     of_row = _codes(of_node[prompt])
     numbers = np.ones(int(of_row.max(initial=-1)) + 1)
-    np.minimum.at(numbers, of_row, numbers_of(groups))
+    np.minimum.at(numbers, of_row, numbers_of(groups.array()))
     return Components(of_row.astype(np.int64), numbers)
 
 
