@@ -1,8 +1,8 @@
 """All stages of the data room in order: read, build, fix, fit, split, steps, card.
 
 Between two stages the examples lie on a `Shelf`, which moves to a temporary file when there are many: one way for
-small and large data, in memory that does not grow with the rows but for a byte each (its part). What is counted and compared, hashes, lies in
-files too (`Column`); only repeated rows and splits that tie rows together hold some of it at once.
+small and large data. What is counted and compared, hashes, lies in files too (`Column`), so memory does not grow with
+the rows but for a byte each, its part; repeated rows, and splits that tie rows together, hold more of it at once.
 """
 
 from __future__ import annotations
