@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from rapidfuzz.distance import Levenshtein
 from typer.testing import CliRunner
 
 from weitiao.cli.app import app
-from weitiao.data.noise import distance
 
 
 def call(*words: object) -> Any:
@@ -31,7 +31,7 @@ def test_expand_then_noise(tmp_path: Path) -> None:
     assert done.exit_code == 0, done.output
     before, after = rows(clean), rows(heard)
     assert [r["text"] for r in before] == [r["text_clean"] for r in after]
-    edits = sum(distance(r["text_clean"], r["text"]) for r in after)
+    edits = sum(Levenshtein.distance(r["text_clean"], r["text"]) for r in after)
     assert edits / sum(len(r["text_clean"]) for r in after) == pytest.approx(0.15, rel=0.15)
     for old, new in zip(before, after, strict=True):
         assert [s[2] for s in old["spans"]] == [s[2] for s in new["spans"]]
