@@ -322,7 +322,9 @@ def test_an_answer_that_repeats_the_key_is_no_text(
         assert not path.is_file() or key not in path.read_text("utf-8"), path
 
 
-@pytest.mark.parametrize("query", ["key=abc", "api-key=abc", "API_KEY=abc", "v=1&access_token=abc", "sig=abc"])
+@pytest.mark.parametrize(
+    "query", ["key=abc", "api-key=abc", "API_KEY=abc", "v=1&access_token=abc", "sig=abc"]
+)
 def test_a_key_in_the_address_is_refused(job: Job, query: str) -> None:
     job.url = f"http://127.0.0.1:9/v1?{query}"
     with pytest.raises(ConfigError, match="would be written to") as caught:
