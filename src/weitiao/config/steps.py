@@ -90,6 +90,16 @@ class NoiseStep(Section):
         return self
 
 
+class NoiseLevels(NoiseStep):
+    """Noise at several error rates, a version of each example at each of them: for the curve, not for recipes."""
+
+    rates: tuple[float, ...] = ()
+
+    def at(self, cer: float) -> NoiseStep:
+        """The step at one rate."""
+        return NoiseStep.model_validate({**self.model_dump(exclude={"rates"}), "cer": cer})
+
+
 class DeduplicateStep(Section):
     """Leaves out what stood there before."""
 
