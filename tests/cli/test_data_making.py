@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from rapidfuzz.distance import Levenshtein
 from typer.testing import CliRunner
 
 from weitiao.cli.app import app
-from weitiao.data.noise import distance
 
 
 def call(*words: object) -> Any:
@@ -31,7 +31,7 @@ def test_expand_then_noise(tmp_path: Path) -> None:
     assert done.exit_code == 0, done.output
     before, after = rows(clean), rows(heard)
     assert [r["text"] for r in before] == [r["text_clean"] for r in after]
-    edits = sum(distance(r["text_clean"], r["text"]) for r in after)
+    edits = sum(Levenshtein.distance(r["text_clean"], r["text"]) for r in after)
     assert edits / sum(len(r["text_clean"]) for r in after) == pytest.approx(0.15, rel=0.15)
     for old, new in zip(before, after, strict=True):
         assert [s[2] for s in old["spans"]] == [s[2] for s in new["spans"]]
@@ -92,6 +92,18 @@ def test_forms_of_labels(tmp_path: Path, label: Any) -> None:
         assert set(said) <= set("远图电气股份利润")
 
 
+def test_masks_and_fillers_of_ones_own(tmp_path: Path) -> None:
+    source, out = tmp_path / "a.jsonl", tmp_path / "b.jsonl"
+    source.write_text(json.dumps({"text": "请合上三号主变压器的开关，然后告诉我"}), encoding="utf-8")
+    words = ("--mix", "mask", "--mix", "filler", "--mask", "□", "--filler", "ehm", "--cer", 0.4)
+    done = call("noise", source, "--output", out, *words)
+    assert done.exit_code == 0, done.output
+    (row,) = rows(out)
+    assert "□" in row["text"]
+    assert "ehm" in row["text"]
+    assert set(row["text"]) <= set(row["text_clean"]) | set("□ehm")
+
+
 def test_nothing_half_written(tmp_path: Path) -> None:
     source, out = tmp_path / "a.jsonl", tmp_path / "b.jsonl"
     lines = [{"text": "合上开关", "spans": [[0, 9, "x"]]}, {"txt": "合上"}, {"text": "合上", "spans": "no"}]
@@ -125,6 +137,7 @@ def test_a_column_that_no_row_has_is_said_once(tmp_path: Path) -> None:
         (("noise", "no.jsonl", "--output", "x.jsonl"), "no such file"),
         (("noise", "no.jsonl", "--mix", "homofone=1", "--output", "x.jsonl"), 'did you mean "homophone"'),
         (("noise", "no.jsonl", "--mix", "drop=-1", "--output", "x.jsonl"), "expected a weight above 0"),
+        (("noise", "no.jsonl", "--mask", "**", "--output", "x.jsonl"), "expected one character, got '**'"),
         (("templates", "finance/clasify"), 'did you mean "finance/classify"'),
         (("templates", "finance/classify", "--language", "de"), "languages: zh, en"),
     ],

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 from pydantic import ValidationError
+from rapidfuzz.distance import Levenshtein
 
 from weitiao.config import NoiseStep, Recipe
 from weitiao.data import make_fitter, prepare
-from weitiao.data.noise import distance
 from weitiao.data.steps import Account, apply_step, make_step, run_after_split
 from weitiao.errors import DataError
 from weitiao.types import Dataset, Example, Message, ToolCall, content_id
@@ -67,7 +67,7 @@ def test_the_card_says_what_the_step_did(tmp_path: Path) -> None:
     train = len(dataset.train) // 2
     assert (line["part"], line["in"], line["out"], line["damaged"]) == ("train", train, 2 * train, train)
     assert line["cer"] == pytest.approx(line["target_cer"], rel=0.15)
-    assert all(distance(change["before"], change["after"]) > 0 for change in line["examples"])
+    assert all(Levenshtein.distance(change["before"], change["after"]) > 0 for change in line["examples"])
     names = [s["name"] for s in dataset.card["steps"]]
     assert names.index("noise") > names.index("split")
 

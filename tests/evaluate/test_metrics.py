@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from weitiao.data.words import cut
 from weitiao.evaluate.metrics import METRICS, TITLES, accuracy, bleu, exact, rouge
-from weitiao.evaluate.words import cut, has_han
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
@@ -126,34 +126,3 @@ def test_combine_of_sums_is_aggregate() -> None:
         assert {k: float(v) for k, v in combined.items()} == pytest.approx(metric.aggregate(pieces))
         assert tuple(combined) == metric.NAMES
         assert set(metric.NAMES) <= set(TITLES)
-
-
-def test_jieba_is_silent(capfd: pytest.CaptureFixture[str]) -> None:
-    from weitiao.evaluate import words
-
-    words._tokenizer.cache_clear()
-    words.cut.cache_clear()
-    assert cut("营业收入") == ("营业", "收入")
-    assert capfd.readouterr() == ("", "")
-
-
-def test_jieba_loads_where_no_cache_can_be_written(
-    monkeypatch: pytest.MonkeyPatch, tmp_path, capfd: pytest.CaptureFixture[str]
-) -> None:
-    from weitiao.evaluate import words
-
-    blocked = tmp_path / "file"
-    blocked.write_text("")  # a folder below a file can be made by nobody, not even by root
-    monkeypatch.setenv("XDG_CACHE_HOME", str(blocked))
-    words._tokenizer.cache_clear()
-    words.cut.cache_clear()
-    try:
-        assert cut("营业收入") == ("营业", "收入")
-    finally:
-        words._tokenizer.cache_clear()
-    assert capfd.readouterr() == ("", "")
-
-
-def test_han() -> None:
-    assert has_han("abc 年")
-    assert not has_han("ＡＢＣ。，！")

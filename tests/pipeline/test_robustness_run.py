@@ -101,6 +101,42 @@ def test_damage_is_that_of_the_step_and_always_the_same(recipe_file: RecipeFile)
         assert before.prompt != after.prompt
 
 
+IN_THE_TEST = {"kind": "noise", "cer": 0.1, "parts": ["test"], "keep_original": False, "column": "question"}
+
+
+@pytest.mark.parametrize("extra", [(), (IN_THE_TEST,)])
+def test_each_rate_is_a_test_that_a_recipe_can_make(
+    recipe_file: RecipeFile, tmp_path: Path, extra: tuple[Any, ...]
+) -> None:
+    """With a noise step in the test part of its own; the data are prepared once for all rates."""
+    steps = [*extra, {"kind": "deduplicate"}]
+    tests = damaged(recipe_file(data={**DATA, "steps": steps}))
+    for test in tests[1:]:
+        step = {"kind": "noise", "parts": ["test"], "keep_original": False, "cer": test.rate.target}
+        named = {"column": SECTION["column"], "mix": SECTION["mix"]}
+        folder = tmp_path / str(test.rate.target)
+        path = recipe_file(folder=folder, data={**DATA, "steps": [*steps, {**step, **named}]})
+        alone = prepare(load_recipe(path).value, root=folder).test
+        assert [e.messages for e in test.examples] == [e.messages for e in alone]
+        assert [e.meta["noise"] for e in test.examples] == [e.meta["noise"] for e in alone]
+
+
+def test_the_data_are_prepared_once_for_all_rates(
+    recipe_file: RecipeFile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[Any] = []
+
+    def counted(*words: Any, **more: Any) -> Any:
+        made.append(words)
+        return prepare(*words, **more)
+
+    monkeypatch.setattr("weitiao.pipeline.robustness.prepare", counted)
+    assert len(damaged(recipe_file(), cer=[0, 0.1, 0.2, 0.3])) == 4
+    assert len(made) == 1
+    assert [t.rate.changed for t in damaged(recipe_file(), cer=[0])] == [0]
+    assert len(made) == 1, "nothing to damage"
+
+
 def test_training_noise_changes_no_test(recipe_file: RecipeFile, tmp_path: Path) -> None:
     steps = [{"kind": "deduplicate"}, {"kind": "noise", "cer": 0.3, "mix": {"drop": 1}, "copies": 3}]
     plain, with_steps = recipe_file(), recipe_file(folder=tmp_path / "b", data={**DATA, "steps": steps})

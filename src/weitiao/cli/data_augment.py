@@ -271,24 +271,28 @@ def _writer(given: Mapping[str, Any]) -> dict[str, Any]:
 
 
 class _Requests:
-    """The bar of the requests; their number grows with the rounds."""
+    """The bars of requests and answers; their number grows with the rounds."""
 
     def __init__(self, bar: Any) -> None:
         self.bar, self.total = bar, 0
-        self.task = bar.add_task("asking", total=None)
+        self.asking, self.sifting = (bar.add_task(name, total=None) for name in ("asking", "sifting"))
 
     def expect(self, requests: int) -> None:
         self.total += requests
-        self.bar.update(self.task, total=self.total)
+        for task in (self.asking, self.sifting):
+            self.bar.update(task, total=self.total)
 
     def done(self, requests: int) -> None:
-        self.bar.update(self.task, advance=requests)
+        self.bar.update(self.asking, advance=requests)
+
+    def sifted(self, answers: int) -> None:
+        self.bar.update(self.sifting, advance=answers)
 
 
 @contextmanager
 def _bar(console: Console) -> Iterator[Progress]:
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-    columns = (TextColumn("asking"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console) as bar:
         yield _Requests(bar)

@@ -28,12 +28,24 @@ def noise(
         ),
     ] = None,
     spans: Annotated[
-        str | None, typer.Option("--spans", metavar="COLUMN", help="Labelled spans, which move along.")
+        str | None,
+        typer.Option(
+            "--spans", metavar="COLUMN", help="Labelled spans, or a tag for each character; they move along."
+        ),
     ] = None,
     mix: Annotated[
         list[str] | None,
         typer.Option(
             "--mix", metavar="KIND=WEIGHT", help=f"What is done how often; several allowed: {_KINDS}."
+        ),
+    ] = None,
+    mask: Annotated[str, typer.Option("--mask", metavar="CHARACTER", help="For the kind mask.")] = "*",
+    filler: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--filler",
+            metavar="WORD",
+            help="For the kind filler, instead of 嗯, 那个, uh ...; several allowed.",
         ),
     ] = None,
     share: Annotated[
@@ -46,8 +58,12 @@ def noise(
     from weitiao.data.lineage import write_lineage
     from weitiao.data.noise.file import noise_file
 
-    weights = {"mix": _weights(mix)} if mix else {}
-    config = NoiseStep.model_validate({"cer": cer, "column": column, "share": share, **weights})
+    if len(mask) != 1:
+        raise ConfigError(f"--mask: expected one character, got {mask!r}", remedy="write --mask '*'")
+    given: dict[str, object] = {"mix": _weights(mix)} if mix else {}
+    if filler:
+        given["fillers"] = filler
+    config = NoiseStep.model_validate({"cer": cer, "column": column, "share": share, "mask": mask, **given})
     with shell.of(context).progress().status("reading") as status:
         done = noise_file(
             file,

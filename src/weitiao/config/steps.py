@@ -19,17 +19,24 @@ class NoiseMix(Section):
 
     mask: float = Field(default=0, ge=0, description="A character becomes the mask character.")
     homophone: float = Field(
-        default=0, ge=0, description="A Chinese character becomes one of the same sound, tones aside."
+        default=0,
+        ge=0,
+        description="A Chinese word becomes another word of the same sound; where there is none, a character becomes a "
+        "frequent one of the same syllable, mostly of the same tone.",
     )
     near_homophone: float = Field(
         default=0,
         ge=0,
-        description="A Chinese character becomes one of a sound that is often confused with its own: zh and z, ch and "
-        "c, sh and s, n and l, f and h, r and l, -ng and -n.",
+        description="The same with a sound that is often confused with its own: zh and z, ch and c, sh and s, n and l, "
+        "f and h, r and l, -ng and -n.",
     )
-    drop: float = Field(default=0, ge=0, description="A character is left out.")
-    repeat: float = Field(default=0, ge=0, description="A character is said twice.")
-    filler: float = Field(default=0, ge=0, description="A filler word is put in.")
+    drop: float = Field(
+        default=0, ge=0, description="A character, or a word of letters, is left out; nothing of a number."
+    )
+    repeat: float = Field(
+        default=0, ge=0, description="A character, or a word of letters, is said twice; nothing of a number."
+    )
+    filler: float = Field(default=0, ge=0, description="A filler word is put between two words.")
     numeral: float = Field(
         default=0, ge=0, description="Digits become Chinese numerals, Chinese numerals become digits."
     )
@@ -81,6 +88,16 @@ class NoiseStep(Section):
         if set(self.parts) != {"train"} and (self.keep_original or self.copies > 1):
             raise ValueError("dev and test keep their size: set `keep_original: false` and `copies: 1`")
         return self
+
+
+class NoiseLevels(NoiseStep):
+    """Noise at several error rates, a version of each example at each of them: for the curve, not for recipes."""
+
+    rates: tuple[float, ...] = ()
+
+    def at(self, cer: float) -> NoiseStep:
+        """The step at one rate."""
+        return NoiseStep.model_validate({**self.model_dump(exclude={"rates"}), "cer": cer})
 
 
 class DeduplicateStep(Section):

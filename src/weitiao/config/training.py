@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import Field, field_validator
 
 from weitiao.config.section import Section
-from weitiao.config.steps import NoiseMix, NoiseStep, spoken
+from weitiao.config.steps import NoiseLevels, NoiseMix, spoken
 
 MetricName = Literal["exact", "bleu", "rouge", "accuracy"]
 
@@ -120,16 +120,15 @@ class RobustnessConfig(Section):
             raise ValueError("the rates must rise, e.g. [0, 0.1, 0.2]")
         return rates
 
-    def step(self, cer: float, seed: int) -> NoiseStep:
-        """The damage at one rate as a step of ``data.steps``: in the test part, with the answers as they are.
+    def step(self, seed: int) -> NoiseLevels:
+        """The damage as a step of ``data.steps``: in the test part, with the answers as they are.
 
         Args:
-            cer: Above 0.
             seed: Used where the section has none.
         """
-        return NoiseStep(
+        return NoiseLevels(
             column=self.column,
-            cer=cer,
+            rates=tuple(cer for cer in self.cer if cer),
             mix=self.mix,
             mask=self.mask,
             fillers=self.fillers,

@@ -10,6 +10,7 @@ from typing import Any
 from jinja2 import Environment, FunctionLoader, StrictUndefined
 from markupsafe import Markup
 
+from weitiao.data.words import has_han
 from weitiao.evaluate import samples, tables
 from weitiao.evaluate.charts import Series, line_chart, whisker_bars
 from weitiao.evaluate.metrics import TITLES, Title
@@ -17,7 +18,6 @@ from weitiao.evaluate.normalise import NORMALISATION
 from weitiao.evaluate.robustness import view
 from weitiao.evaluate.suspects import Suspects
 from weitiao.evaluate.suspects.plots import data_map
-from weitiao.evaluate.words import has_han
 from weitiao.types import Estimate
 
 _HEADLINE_ORDER = ("accuracy", "exact", "rouge_l", "bleu_char")

@@ -17,6 +17,7 @@ from rich.console import Console
 from weitiao.chat import ChatFormat
 from weitiao.config import DecodeConfig, DeduplicateStep, NoiseStep, Recipe, RobustnessConfig
 from weitiao.data import Fit, prepare
+from weitiao.data.steps.noise import LEVEL
 from weitiao.errors import AdapterError, ConfigError, DataError, FormatError
 from weitiao.evaluate.robustness import Rate, applies, curves
 from weitiao.infer.loaded import Loaded, open_adapter, open_over
@@ -74,8 +75,7 @@ def damaged_tests(
     """Test examples at each rate of the section.
 
     Args:
-        recipe: Made the examples; its data are prepared once more for each rate above 0, but for steps that only
-            touch the training part.
+        recipe: Made the examples; its data are prepared once more, but for steps that only touch the training part.
         root: Folder that its relative paths start from.
         examples: [N] of the test part.
         config: Rates, mix, column.
@@ -84,20 +84,21 @@ def damaged_tests(
     Raises:
         DataError: The prompts do not hold the column, or damaged samples are too long.
     """
-    kept, tests = for_the_test(recipe), []
+    kept, originals = for_the_test(recipe), tuple(examples)
+    damage = config.step(recipe.seed)
+    noisy = kept.model_copy(
+        update={"data": kept.data.model_copy(update={"steps": (*kept.data.steps, damage)})}
+    )
+    try:
+        made = prepare(noisy, root=root, fitter=fitter).test if damage.rates else ()
+    except DataError as error:  # without this step the same data have been prepared before
+        raise DataError(f"evaluate.robustness: {error.message}", remedy=error.remedy) from error
+    heard = {(e.meta[LEVEL], e.meta["noise"]["of"]): e for e in made if _is_heard(e)}
+    tests = []
     for cer in config.cer:
-        if cer == 0:
-            tests.append(DamagedTest(Rate(0.0, 0.0, 0), tuple(examples), tuple(examples)))
-            continue
-        steps = (*kept.data.steps, config.step(cer, recipe.seed))
-        noisy = kept.model_copy(update={"data": kept.data.model_copy(update={"steps": steps})})
-        try:
-            made = prepare(noisy, root=root, fitter=fitter).test
-        except DataError as error:  # without this step the same data have been prepared before
-            raise DataError(f"evaluate.robustness: {error.message}", remedy=error.remedy) from error
-        heard = {e.meta["noise"]["of"]: e for e in made if _is_heard(e)}
-        found = tuple(heard.get(example.id, example) for example in examples)
-        tests.append(DamagedTest(_rate(cer, examples, found), found, tuple(examples)))
+        found = tuple(heard.get((cer, example.id), example) for example in originals)
+        rate = _rate(cer, originals, found) if cer else Rate(0.0, 0.0, 0)
+        tests.append(DamagedTest(rate, found, originals))
     return tests
 
 

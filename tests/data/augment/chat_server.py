@@ -99,7 +99,7 @@ class Handler(BaseHTTPRequestHandler):
         body = json.loads(self.rfile.read(int(self.headers["content-length"])))
         number = self.chat.enter(body, {k.lower(): v for k, v in self.headers.items()})
         try:
-            assert self.path.endswith("/v1/chat/completions"), self.path
+            assert self.path.partition("?")[0].endswith("/v1/chat/completions"), self.path
             if self.chat.misbehave is None or not self.chat.misbehave(self, body, number):
                 self.good(body)
         except (BrokenPipeError, ConnectionResetError):

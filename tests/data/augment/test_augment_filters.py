@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 from decimal import Decimal
 
 import pytest
@@ -155,13 +156,33 @@ def test_chinese_numerals_have_their_value(number: int) -> None:
     st.lists(st.text("甲乙丙丁ab", min_size=0, max_size=14), max_size=12),
     st.text("甲乙丙丁ab", max_size=14),
     st.sampled_from([0.1, 0.3, 0.5, 0.7, 0.8, 0.9, 1.0]),
+    st.integers(0, 12),
 )
-def test_the_index_finds_what_comparing_all_finds(texts: list[str], text: str, threshold: float) -> None:
-    index = NearIndex(threshold)
-    for other in texts:
+def test_the_index_finds_what_comparing_all_finds(
+    texts: list[str], text: str, threshold: float, first: int
+) -> None:
+    index = NearIndex(threshold, texts[:first])
+    for other in texts[first:]:
         index.add(other)
     close = [other for other in texts if similarity(shingles(other), shingles(text)) >= threshold]
     assert index.near(text) == (close[0] if close else None)
+
+
+def test_a_look_up_meets_few_of_many_texts() -> None:
+    """Questions of one template: the texts that a look-up goes through are counted."""
+    draw = random.Random(1)
+    names = [a + b for a in "华远宝江天林博云瑞金中东南北西长" for b in "远山泰河成海雅帆安石原港方域风盛"]
+    aspects = ["净利润", "营业收入", "研发费用", "员工人数", "资产总额", "负债合计"]
+    texts = [
+        f"请问{draw.choice(names)}股份在{draw.randint(2001, 2024)}年的{draw.choice(aspects)}是多少元？"
+        for _ in range(4000)
+    ]
+    index = NearIndex(0.8, texts)
+    looked = [shingles(text.replace("请问", "请查一下")) for text in texts[:200]]
+    met = [sum(len(index._by_shingle.get(s, ())) for s in index._prefix(found)) for found in looked]
+    assert sum(met) / len(met) < len(texts) / 100
+    alike = [text for text in texts if similarity(shingles(text), looked[0]) >= 0.8]
+    assert index.near(texts[0].replace("请问", "请查一下")) == (alike[0] if alike else None)
 
 
 # --- reading -------------------------------------------------------------------------------------------------

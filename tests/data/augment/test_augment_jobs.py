@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 
 from weitiao.cli import app
 from weitiao.config.augment import AugmentConfig
-from weitiao.data.augment import Augment, Local, augment_examples
+from weitiao.data.augment import Augment, Item, Local, augment_examples, write_texts
 from weitiao.data.augment import sieve as reasons
 from weitiao.data.steps.step import Account
 from weitiao.errors import ConfigError, DataError, ModelError
@@ -161,6 +161,26 @@ def test_labels_are_verified(chat: Chat, job: Job) -> None:
     assert drops(report) == {reasons.LABEL_CHANGED: 1}
     assert len(rows) == 15
     assert not any(row["augment"] != "source" and "2004" in row["prompt"] for row in rows)
+
+
+def test_progress_covers_asking_judging_and_sifting(chat: Chat, tmp_path: Path) -> None:
+    told: Counter[str] = Counter()
+
+    class Progress:
+        def expect(self, requests: int) -> None:
+            told["expected"] += requests
+
+        def done(self, requests: int) -> None:
+            told["done"] += requests
+
+        def sifted(self, answers: int) -> None:
+            told["sifted"] += answers
+
+    chat.write = lambda body: "[]" if "文本：[" in user_of(body) else rewritten(body)
+    config = Job(tmp_path, chat.url).config(filter={"verify": True}, rounds=1)
+    items = [Item(k, row["prompt"], row["label"]) for k, row in enumerate(questions(9))]
+    write_texts(items, config, progress=Progress())
+    assert told == {"expected": 9 + 2, "done": 9 + 2, "sifted": 9 + 2}, "two questions to the judge"
 
 
 def test_verifying_needs_labels_to_choose_from(job: Job) -> None:

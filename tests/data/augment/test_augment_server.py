@@ -19,6 +19,7 @@ from chat_server import Chat, Handler, Job, asked_text, questions, read_rows, wr
 
 from weitiao.errors import ConfigError, ModelError
 
+LONG = 60.0  # seconds that nothing here takes, on the slowest machine
 PRICES = {"price_in": 1000.0, "price_out": 2000.0}  # 100 and 50 tokens cost 0.2
 
 
@@ -66,24 +67,38 @@ def test_a_second_run_costs_nothing_and_says_the_same(chat: Chat, job: Job) -> N
 
 def test_the_order_of_the_answers_does_not_matter(chat: Chat, job: Job) -> None:
     rows, _ = ask(job, 8, endpoint={"concurrency": 1})
+    turn, came, answered = threading.Condition(), [0], list[int]()
 
-    def late(handler: Handler, body: dict[str, Any], number: int) -> bool:
-        time.sleep(0.05 * (len(chat.bodies) % 3))
+    def backwards(handler: Handler, body: dict[str, Any], number: int) -> bool:
+        """All are there before the last one is answered first."""
+        with turn:
+            came[0] += 1
+            place = came[0]
+            turn.notify_all()
+            turn.wait_for(lambda: came[0] == 8 and len(answered) == 8 - place, LONG)
+            answered.append(place)
+            turn.notify_all()
         return False
 
-    chat.misbehave = late
-    again, _ = ask(job, 8, endpoint={"concurrency": 8}, cache=str(job.folder / "other"), output="b.jsonl")
+    chat.misbehave = backwards
+    asked = {"concurrency": 8, "timeout_s": 2 * LONG}
+    again, _ = ask(job, 8, endpoint=asked, cache=str(job.folder / "other"), output="b.jsonl")
     assert again == rows
-    assert chat.most_at_once > 1
+    assert answered == [8, 7, 6, 5, 4, 3, 2, 1]
 
 
 def test_concurrency_is_kept(chat: Chat, job: Job) -> None:
+    full = threading.Event()
+
     def late(handler: Handler, body: dict[str, Any], number: int) -> bool:
-        time.sleep(0.03)
+        if chat.most_at_once >= 3:
+            full.set()
+        full.wait(LONG)  # until three are open
+        time.sleep(0.03)  # one too many would come now
         return False
 
     chat.misbehave = late
-    ask(job, 12, endpoint={"concurrency": 3})
+    ask(job, 12, endpoint={"concurrency": 3, "timeout_s": 2 * LONG})
     assert chat.most_at_once == 3
 
 
@@ -169,20 +184,25 @@ def test_too_long_a_wait_ends_the_run(chat: Chat, job: Job) -> None:
 
 
 def test_a_slow_server(chat: Chat, job: Job) -> None:
+    """The first answer to each request does not come while the run lasts."""
+    over = threading.Event()
+
     def misbehave(handler: Handler, body: dict[str, Any], number: int) -> bool:
         if number == 0:
-            time.sleep(0.6)
+            over.wait(LONG)
         return False
 
     chat.misbehave = misbehave
-    rows, report = ask(job, 2, endpoint={"timeout_s": 0.25, **PRICES})
+    rows, report = ask(job, 2, endpoint={"timeout_s": 0.5, "retries": 20, **PRICES})
+    over.set()
     assert len(new(rows)) == 2
-    assert report["requests"]["retries"] == 2
+    assert report["requests"]["retries"] >= 2
     assert report["money"]["of_which_unconfirmed"] > 0
 
 
 def test_a_server_that_drips(chat: Chat, job: Job) -> None:
-    """Each piece comes in time, the answer as a whole does not."""
+    """Each piece comes in time, the answer as a whole does not: the client hangs up."""
+    hung_up = threading.Event()
 
     def misbehave(handler: Handler, body: dict[str, Any], number: int) -> bool:
         if number:
@@ -190,18 +210,20 @@ def test_a_server_that_drips(chat: Chat, job: Job) -> None:
         handler.send_response(200)
         handler.send_header("Content-Length", "100")
         handler.end_headers()
-        for _ in range(10):
-            handler.wfile.write(b" ")
-            handler.wfile.flush()
-            time.sleep(0.1)
+        try:
+            for _ in range(99):
+                handler.wfile.write(b" ")
+                handler.wfile.flush()
+                time.sleep(0.1)
+        except OSError:
+            hung_up.set()
         handler.close_connection = True
         return True
 
     chat.misbehave = misbehave
-    started = time.monotonic()
-    rows, _ = ask(job, 1, endpoint={"timeout_s": 0.3})
+    rows, _ = ask(job, 1, endpoint={"timeout_s": 0.5, "retries": 20})
     assert len(new(rows)) == 1
-    assert time.monotonic() - started < 0.9
+    assert hung_up.wait(LONG)
 
 
 def test_a_row_that_is_refused(chat: Chat, job: Job) -> None:
@@ -283,6 +305,45 @@ def test_the_key_goes_nowhere_else(chat: Chat, job: Job, monkeypatch: pytest.Mon
         ask(job, 3, endpoint={"api_key_env": "MY_KEY"}, resume=True)
 
 
+def test_an_answer_that_repeats_the_key_is_no_text(
+    chat: Chat, job: Job, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A debugging proxy that echoes headers, for instance."""
+    key = "sk-very-secret-0123456789"
+    monkeypatch.setenv("OPENAI_API_KEY", key)
+    chat.misbehave = lambda handler, body, number: (
+        number == 0 and (handler.good(body, json.dumps([f"{asked_text(body)} Bearer {key}"])) or True)
+    )
+    rows, report = ask(job, 3, endpoint=PRICES)
+    assert len(new(rows)) == 3
+    assert report["requests"]["retries"] == 3
+    assert report["money"]["of_which_unconfirmed"] > 0, "it may be on the bill"
+    for path in job.folder.rglob("*"):
+        assert not path.is_file() or key not in path.read_text("utf-8"), path
+
+
+@pytest.mark.parametrize(
+    "query", ["key=abc", "api-key=abc", "API_KEY=abc", "v=1&access_token=abc", "sig=abc"]
+)
+def test_a_key_in_the_address_is_refused(job: Job, query: str) -> None:
+    job.url = f"http://127.0.0.1:9/v1?{query}"
+    with pytest.raises(ConfigError, match="would be written to") as caught:
+        ask(job, 1)
+    assert "abc" not in str(caught.value)
+
+
+def test_a_query_that_holds_no_key_is_sent(chat: Chat, job: Job) -> None:
+    paths = []
+
+    def note(handler: Handler, body: dict[str, Any], number: int) -> bool:
+        paths.append(handler.path)
+        return False
+
+    job.url, chat.misbehave = f"{chat.url}?api-version=2026-01-01", note
+    ask(job, 1)
+    assert paths == ["/v1/chat/completions?api-version=2026-01-01"]
+
+
 def test_without_a_key_none_is_sent(chat: Chat, job: Job) -> None:
     ask(job, 1)
     assert "authorization" not in chat.headers[0]
@@ -348,7 +409,7 @@ def test_an_interrupted_run_goes_on(chat: Chat, tmp_path: Path, how: signal.Sign
 
     def late(handler: Handler, body: dict[str, Any], number: int) -> bool:
         if len(chat.answered) >= 8:  # not finished before the signal comes, however busy the machine is
-            interrupted.wait(3)
+            interrupted.wait(LONG)
         return False
 
     chat.misbehave = late
@@ -377,7 +438,7 @@ def test_an_interrupted_run_goes_on(chat: Chat, tmp_path: Path, how: signal.Sign
         time.sleep(0.01)
         assert run.poll() is None, run.communicate()
     run.send_signal(how)
-    _, said = run.communicate(timeout=20)
+    _, said = run.communicate(timeout=LONG)
     interrupted.set()
     if how == signal.SIGINT:
         assert run.returncode == 130, said
@@ -391,7 +452,7 @@ def test_an_interrupted_run_goes_on(chat: Chat, tmp_path: Path, how: signal.Sign
         capture_output=True,
         text=True,
         env=environment,
-        timeout=60,
+        timeout=2 * LONG,
     )
     assert done.returncode == 0, done.stderr
     rows = read_rows(output)

@@ -6,10 +6,11 @@ import asyncio
 import email.utils
 import json
 import os
+import re
 import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 from weitiao.config.augment import EndpointConfig
 from weitiao.data.augment.request import Answer, ChatRequest, Refused, TryAgain, Usage
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 
 DEFAULT_KEY = "OPENAI_API_KEY"
 _BODY_LIMIT = 8_000_000  # bytes
+_SECRET = 16  # characters from which a key is one; servers without keys are given "none" or "EMPTY"
+_SECRETS = re.compile(r"key|token|secret|passw|\bsig", re.IGNORECASE)  # names in the query of an address
 _SAID = 200  # characters of a server's message that are shown
 _LATER = frozenset({408, 409, 425, 429})
 _NEVER = {
@@ -92,6 +95,8 @@ class Endpoint:
             raise TryAgain(what, is_charged=True) from error
         if status != 200:
             raise self._refusal(status, headers, payload)
+        if self._key and len(self._key) >= _SECRET and self._key.encode() in payload:
+            raise TryAgain("the answer repeats the API key", is_charged=True)
         return _answer(payload)
 
     async def _post(self, body: Mapping[str, Any]) -> tuple[int, Mapping[str, str], bytes]:
@@ -135,6 +140,12 @@ def _chat_url(url: str) -> str:
         raise ConfigError(
             "--endpoint: the address holds a user name or password, which would be written to reports",
             remedy="take it out; the API key comes from an environment variable",
+        )
+    secret = next((name for name, _ in parse_qsl(parts.query) if _SECRETS.search(name)), None)
+    if secret is not None:
+        raise ConfigError(
+            f'--endpoint: the address holds "{secret}", which would be written to recipes and run folders',
+            remedy="take it out; the API key comes from an environment variable and is sent as a header",
         )
     path = parts.path.rstrip("/")
     if not path.endswith("/chat/completions"):

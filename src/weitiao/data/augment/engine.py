@@ -19,11 +19,13 @@ from weitiao.errors import ConfigError
 
 
 class Progress(Protocol):
-    """Told how many requests there are and how many are done."""
+    """Told how many requests there are, how many are done, and how many answers are sifted."""
 
     def expect(self, requests: int) -> None: ...
 
     def done(self, requests: int) -> None: ...
+
+    def sifted(self, answers: int) -> None: ...
 
 
 class NoProgress:
@@ -33,6 +35,9 @@ class NoProgress:
         """Show nothing."""
 
     def done(self, requests: int) -> None:
+        """Show nothing."""
+
+    def sifted(self, answers: int) -> None:
         """Show nothing."""
 
 
@@ -118,9 +123,9 @@ async def augment(
         requests = [_request(unit, config) for _, unit in asked]
         progress.expect(len(requests))
         replies = await session.ask_all(requests, progress.done)
-        candidates = list(_sifted(asked, replies, sieve, result.dropped))
+        candidates = list(_sifted(asked, replies, sieve, result.dropped, progress))
         if labels:
-            candidates = await _verified(candidates, labels, session, config, result.dropped)
+            candidates = await _verified(candidates, labels, session, config, result.dropped, progress)
         for candidate in candidates:
             made = Variant(candidate.text, candidate.unit.kind, candidate.unit.sources[0])
             candidate.quota.made.append(made)
@@ -144,9 +149,14 @@ def _limits(config: AugmentConfig) -> tuple[float, int]:
 
 
 def _sifted(
-    asked: Sequence[tuple[Quota, Unit]], replies: Sequence[Reply], sieve: Sieve, dropped: list[Dropped]
+    asked: Sequence[tuple[Quota, Unit]],
+    replies: Sequence[Reply],
+    sieve: Sieve,
+    dropped: list[Dropped],
+    progress: Progress,
 ) -> Iterable[_Candidate]:
     for (quota, unit), reply in zip(asked, replies, strict=True):
+        progress.sifted(1)
         where = unit.sources[0].where
         if reply is None:  # not asked any more
             continue
@@ -202,6 +212,7 @@ async def _verified(
     session: Session,
     config: AugmentConfig,
     dropped: list[Dropped],
+    progress: Progress,
 ) -> list[_Candidate]:
     """Those that the model gives the label of their source; what cannot be checked is dropped."""
     groups = [candidates[k : k + _JUDGED] for k in range(0, len(candidates), _JUDGED)]
@@ -212,7 +223,10 @@ async def _verified(
         language = language_of(texts) if config.language == "auto" else config.language
         requests.append(judging_request(texts, list(models.items()), language, max_tokens=max_tokens))
     good: list[_Candidate] = []
-    for group, reply in zip(groups, await session.ask_all(requests), strict=True):
+    progress.expect(len(requests))
+    replies = await session.ask_all(requests, progress.done)
+    progress.sifted(len(requests))
+    for group, reply in zip(groups, replies, strict=True):
         found = _texts(reply, len(group)) if isinstance(reply, Answer) else None
         labels = found if isinstance(found, list) and len(found) == len(group) else None
         for k, candidate in enumerate(group):

@@ -74,11 +74,8 @@ class Sieve:
         held_out: Iterable[str] = (),
     ) -> None:
         self.settings, self.names = settings, tuple(names)
-        self._near, self._held_out = NearIndex(settings.near), NearIndex(settings.near)
-        for item in items:
-            self._near.add(item.text)
-        for text in held_out:
-            self._held_out.add(text)
+        self._near = NearIndex(settings.near, (item.text for item in items))
+        self._held_out = NearIndex(settings.near, held_out)
 
     def reason(self, text: str, unit: Unit) -> str | None:
         """Why a text is dropped; None for a good one, which is remembered."""

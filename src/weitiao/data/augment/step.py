@@ -133,15 +133,23 @@ def needs_base(data: DataConfig) -> bool:
     return any(isinstance(step, AugmentConfig) and step.base is not None for step in data.steps)
 
 
+_OFTEN = 1000
+
+
 class _Requests(NoProgress):
-    """Tells how many requests are done."""
+    """Tells how many requests are done and how many answers sifted."""
 
     def __init__(self, tell: Callable[[str, int], None]) -> None:
-        self.tell, self.num_done = tell, 0
+        self.tell, self.num_done, self.num_sifted = tell, 0, 0
 
     def done(self, requests: int) -> None:
         self.num_done += requests
         self.tell("requests", self.num_done)
+
+    def sifted(self, answers: int) -> None:
+        self.num_sifted += answers
+        if self.num_sifted % _OFTEN == 0:
+            self.tell("answers sifted", self.num_sifted)
 
 
 def augment_step(

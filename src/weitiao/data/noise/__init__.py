@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from weitiao.data.noise.distance import distance
 from weitiao.data.noise.noise import Noised, Span, noisy
 
-__all__ = ["Noised", "Span", "distance", "noisy"]
+__all__ = ["Noised", "Span", "noisy"]

@@ -17,6 +17,7 @@ from weitiao.data.noise.spans import EXPECTED, read_spans, write_spans
 from weitiao.data.problems import Problems, nearest
 from weitiao.data.read import read
 from weitiao.data.template import to_text
+from weitiao.errors import ConfigError
 
 _COLUMNS = ("text", "prompt", "question", "sentence", "input")
 
@@ -71,11 +72,13 @@ def noise_file(
         ConfigError: The output cannot be written.
     """
     check_output(output)
-    summary = NoiseSummary()
+    if output.resolve() == Path(file).resolve():
+        raise ConfigError(f"--output: {output} is the input", remedy="choose another file")
+    reading, summary = read(Source(file=str(file)), root=Path()), NoiseSummary()
 
     def rows() -> Iterator[dict[str, Any]]:
         found: dict[str, list[int]] = {}
-        for record in read(Source(file=str(file)), root=Path()):
+        for record in reading:
             row = dict(record.fields)
             column = config.column or summary.column or _column(row)
             summary.column = column
@@ -121,11 +124,11 @@ def _missing(row: dict[str, Any], columns: tuple[str, ...]) -> str | None:
     return None
 
 
-def _spans(given: Any, column: str) -> tuple[Any, list[Span]]:
+def _spans(given: Any, column: str, text: str) -> tuple[Any, list[Span]]:
     """What a cell says, and the spans; an empty cell has none."""
     try:
         written = json.loads(given) if isinstance(given, str) and given.strip() else given
-        return written, read_spans(written or [])
+        return written, read_spans(written or [], text)
     except json.JSONDecodeError as error:
         raise ValueError(f'column "{column}": {EXPECTED}, got {given[:40]!r}') from error
     except ValueError as error:
@@ -140,7 +143,7 @@ def _damaged(
     if rng.random() >= config.share:
         return {**row, f"{column}_clean": text}
     given = row[spans] if spans else []
-    written, places = _spans(given, spans or "")
+    written, places = _spans(given, spans or "", text)
     heard = noisy(text, config, rng, spans=places)
     summary.edits += heard.distance
     summary.length += heard.length

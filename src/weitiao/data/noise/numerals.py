@@ -10,6 +10,7 @@ _UNITS = ("", "十", "百", "千")
 _VALUES = {**{c: n for n, c in enumerate(_DIGITS)}, "〇": 0, "两": 2}
 _UNIT_VALUES = {unit: 10**n for n, unit in enumerate(_UNITS) if unit}
 NUMBER = re.compile(r"[0-9]+(?:\.[0-9]+)?|[零〇一二三四五六七八九十百千两]{2,}|十")
+_COUNTED = "个位家名人只条张本台套件种次天周间元块岁点倍"
 _LONGEST_COUNT = 4  # digits; longer runs are read one by one
 
 
@@ -54,21 +55,27 @@ def value(said: str) -> int | None:
     return total if total < 10**_LONGEST_COUNT and counted(total) == usual else None
 
 
-def swapped(number: str, rng: random.Random) -> str | None:
+def swapped(number: str, rng: random.Random, before: str = "", behind: str = "") -> str | None:
     """A number in the other writing; None where there is none.
 
     Args:
         number: What `NUMBER` matches.
         rng: Chooses between quantity and single digits.
+        before: The character before it.
+        behind: The character behind it: years are read digit by digit, and two of something are 两.
 
     Example:
         >>> swapped("二零一九", random.Random(0))
         '2019'
     """
     if number[0].isascii():
+        if number == "2" and behind and behind in _COUNTED and before != "第":
+            return "两"
         whole, _, part = number.partition(".")
         can_count = len(whole) <= _LONGEST_COUNT and (whole == "0" or whole[0] != "0")
-        is_counted = can_count and (bool(part) or len(whole) < _LONGEST_COUNT or rng.random() < 0.5)
+        is_long = len(whole) == _LONGEST_COUNT
+        is_year = is_long and behind == "年"
+        is_counted = can_count and not is_year and (bool(part) or not is_long or rng.random() < 0.5)
         said = counted(int(whole)) if is_counted else spelled(whole)
         return f"{said}点{spelled(part)}" if part else said
     quantity = value(number)

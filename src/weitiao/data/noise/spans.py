@@ -4,25 +4,39 @@
 ``[[2, 5, "NAME"], ...]``                     start, end (exclusive), then anything
 ``[{"start": 2, "end": 5, ...}, ...]``        the same with names; ``text`` follows
 ``{"name": {"李明": [[2, 4]]}}``              by type and entity, end inclusive (CLUENER)
+``["O", "B-NAME", "I-NAME", ...]``            a tag for each character: BIO, BMES, BIOES
 ============================================  ==========================================================
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from weitiao.data.noise.damage import Span
 
-EXPECTED = 'expected [[start, end, label], ...], [{"start": ..., "end": ...}, ...] or {type: {entity: [[start, end]]}}'
+EXPECTED = (
+    'expected [[start, end, label], ...], [{"start": ..., "end": ...}, ...], {type: {entity: [[start, end]]}} '
+    'or a tag for each character, ["O", "B-X", "I-X", ...]'
+)
+_TAG = re.compile(r"O|[BIMES]-.+", re.DOTALL)
 
 
-def read_spans(value: Any) -> list[Span]:
+def read_spans(value: Any, text: str) -> list[Span]:
     """The spans of a field, in its order; the end is exclusive.
 
+    Args:
+        value: The field.
+        text: That the spans are of.
+
     Raises:
-        ValueError: The value has another form.
+        ValueError: The value has another form, or there is not one tag for each character.
     """
+    if _is_tags(value):
+        if len(value) != len(text):
+            raise ValueError(f"expected a tag for each of the {len(text)} characters, got {len(value)} tags")
+        return list(_tagged(value))
     try:
         if isinstance(value, Mapping):
             return [Span(start, end + 1, kind) for kind, _, (start, end) in _by_type(value)]
@@ -41,6 +55,8 @@ def write_spans(value: Any, spans: Sequence[Span], text: str) -> Any:
         spans: As many as `read_spans` found, in the same order.
         text: The text that they are in now.
     """
+    if _is_tags(value):
+        return _tags(value, spans, text)
     if isinstance(value, Mapping):
         moved: dict[str, dict[str, list[list[int]]]] = {kind: {} for kind in value}
         for (kind, _, _), span in zip(_by_type(value), spans, strict=True):
@@ -48,6 +64,43 @@ def write_spans(value: Any, spans: Sequence[Span], text: str) -> Any:
             places.append([span.start, span.end - 1])
         return moved
     return [_moved(entry, span, text) for entry, span in zip(value, spans, strict=True)]
+
+
+def _is_tags(value: Any) -> bool:
+    return (
+        isinstance(value, list)
+        and bool(value)
+        and all(isinstance(t, str) and _TAG.fullmatch(t) for t in value)
+    )
+
+
+def _tagged(tags: Sequence[str]) -> Iterator[Span]:
+    """The entities; one that begins without a B counts from its first tag on."""
+    start: int | None = None
+    for place, tag in enumerate([*tags, "O"]):
+        goes_on = start is not None and tag[0] in "IME" and tag[2:] == tags[start][2:]
+        if start is not None and not goes_on:
+            yield Span(start, place, tags[start][2:])
+            start = None
+        if start is None and tag != "O":
+            start = place
+
+
+def _tags(old: Sequence[str], spans: Sequence[Span], text: str) -> list[str]:
+    """Tags in the scheme of the old ones."""
+    letters = {tag[0] for tag in old}
+    inside, has_ends = "M" if "M" in letters else "I", bool(letters & {"E", "S"})
+    tags = ["O"] * len(text)
+    for before, span in zip(_tagged(old), spans, strict=True):
+        first = old[before.start][0]
+        size = span.end - span.start
+        marks = [first if first in "IM" else "B", *inside * (size - 1)]
+        if has_ends:
+            marks = ["S"] if size == 1 else [*marks[:-1], "E"]
+        if size == before.end - before.start:  # as they were, whatever was odd about them
+            marks = [tag[0] for tag in old[before.start : before.end]]
+        tags[span.start : span.end] = [f"{mark}-{before.label}" for mark in marks]
+    return tags
 
 
 def _by_type(value: Mapping[str, Any]) -> Iterator[tuple[str, str, tuple[int, int]]]:

@@ -20,10 +20,11 @@ from weitiao.config import (
     StepConfig,
     WeighStep,
 )
+from weitiao.config.steps import NoiseLevels
 from weitiao.data.steps.balance import Balance, Weigh
 from weitiao.data.steps.deduplicate import Deduplicate
 from weitiao.data.steps.mix import Mix
-from weitiao.data.steps.noise import Noise
+from weitiao.data.steps.noise import Levels, Noise
 from weitiao.data.steps.step import Account, Inventing, Step, fields_of, without_fields
 from weitiao.types import Example
 
@@ -67,6 +68,8 @@ def make_step(
     own: int | None = getattr(config, "seed", None)
     seed = seed if own is None else own
     match config:
+        case NoiseLevels():
+            return Levels(config, seed)
         case NoiseStep():
             return Noise(config, seed)
         case DeduplicateStep():

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from weitiao.config import NoiseStep
-from weitiao.config.steps import FIELDS
+from weitiao.config.steps import FIELDS, NoiseLevels
 from weitiao.data.facts import COPY, prompt_key
 from weitiao.data.noise import Noised, Span, noisy
 from weitiao.data.problems import Problems
@@ -114,6 +114,39 @@ class Noise:
             meta[FIELDS] = {**fields_of(example), self.config.column: heard.text}
         made = tuple(messages)
         return replace(example, id=content_id(made, example.tools), messages=made, meta=meta), heard
+
+
+LEVEL = "cer"
+"""Key of `Example.meta` for the rate of a version that `Levels` made."""
+
+
+@dataclass(frozen=True)
+class Levels:
+    """Each example at several error rates, in the order of the rates.
+
+    Attributes:
+        config: The rates and all else.
+        seed: Of all choices, at each rate the same.
+    """
+
+    config: NoiseLevels
+    seed: int = 0
+    name: str = "noise"
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        return self.config.parts
+
+    def apply(self, examples: Iterable[Example], account: Account) -> Iterator[Example]:
+        """The versions, as `Noise` makes them at each rate.
+
+        Raises:
+            DataError: All examples whose prompt does not hold the value of the column.
+        """
+        sources = list(examples)
+        for cer in self.config.rates:
+            for made in Noise(self.config.at(cer), self.seed).apply(sources, account):
+                yield replace(made, meta={**made.meta, LEVEL: cer})
 
 
 def _copy(example: Example) -> str:

@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from weitiao.evaluate.words import cut
+from weitiao.data.words import cut
 
 NAMES: tuple[str, ...] = ("bleu_char", "bleu_jieba")
 ORDERS = 4

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from weitiao.evaluate.words import cut, has_han
+from weitiao.data.words import cut, has_han
 
 NAMES: tuple[str, ...] = ("rouge_1", "rouge_2", "rouge_l")
 

@@ -7,6 +7,7 @@ import logging
 import os
 import re
 import warnings
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,12 @@ def has_han(text: str) -> bool:
 def cut(text: str) -> tuple[str, ...]:
     """Cut a text into words with jieba's default dictionary (white space is kept as words)."""
     return tuple(_tokenizer().lcut(text))
+
+
+def frequencies() -> Mapping[str, int]:
+    """How often each word of jieba's dictionary occurs; 0 for beginnings of words that are no words themselves."""
+    found: Mapping[str, int] = _tokenizer().FREQ
+    return found
 
 
 @functools.cache
