@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from weitiao.data.card import said
 from weitiao.data.check.text import common_segments, core
 from weitiao.evaluate.suspects.neighbours import Neighbours, groups
-from weitiao.evaluate.suspects.rank import By, Dynamics, dynamics
+from weitiao.evaluate.suspects.rank import By, Dynamics, complete_passes, dynamics
 from weitiao.evaluate.suspects.spikes import Spike, Step, spikes_of, steps_of
 from weitiao.types import Example
 
@@ -115,7 +115,7 @@ class Suspects:
         found: In the order asked for.
         rows: All rows of the training part, rows that repeat each other once.
         dynamics: Of `rows`.
-        passes: Passes over the training part.
+        passes: Passes over the training part, all of it.
         by: What they are ordered by.
         steps: All optimizer steps.
         spikes: Steps whose loss stands out; their rows are numbers of training samples.
@@ -150,6 +150,8 @@ def find_suspects(
 ) -> Suspects:
     """Rank the rows of a training part by what training said about their labels.
 
+    A last pass that was not finished counts for the steps only.
+
     Args:
         examples: [N] training part, in the order of the samples.
         mean: [V, N] loss in nats per target token, NaN where a sample was not visited.
@@ -160,7 +162,7 @@ def find_suspects(
         batch_size: Samples of a step.
     """
     samples, firsts = _distinct(examples)
-    merged = _merged(mean, samples, len(firsts))
+    merged = complete_passes(_merged(mean, samples, len(firsts)))
     rows = _rows(examples, samples, firsts)
     found = dynamics(merged)
     ranked = found.order(by)[:limit]
@@ -189,7 +191,9 @@ def find_suspects(
         weights = np.array([example.weight for example in examples])
         steps = steps_of(mean, targets, weights, orders, batch_size)
         spikes = spikes_of(steps, mean, targets, weights)
-    return Suspects(suspects, tuple(rows), found, len(mean), by, tuple(steps), tuple(spikes), tuple(samples))
+    return Suspects(
+        suspects, tuple(rows), found, len(merged), by, tuple(steps), tuple(spikes), tuple(samples)
+    )
 
 
 def _distinct(examples: Sequence[Example]) -> tuple[list[int], list[int]]:
