@@ -176,5 +176,6 @@ def _same_share(given: Any, share: float) -> bool:
     return isinstance(given, int | float) and abs(given - share) < _NEAR_SHARES
 
 
-TIME_FIELD, CLASS_FIELD = "data.split.time", "data.split.stratify"
-"""Names under which the time and the class of a row travel in its fields (`weitiao.config.steps.FIELDS`)."""
+TIME_FIELD, CLASS_FIELD, NO_GROUP_FIELD = "data.split.time", "data.split.stratify", "data.split.group"
+"""Names under which the time and the class of a row, and that its group is empty, travel in its fields
+(`weitiao.config.steps.FIELDS`)."""

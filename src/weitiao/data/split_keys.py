@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from weitiao.config import SplitConfig
-from weitiao.config.split import CLASS_FIELD, TIME_FIELD
+from weitiao.config.split import CLASS_FIELD, NO_GROUP_FIELD, TIME_FIELD
 from weitiao.config.steps import FIELDS
 from weitiao.data.facts import prompt_key, said
 from weitiao.data.split import GroupOf, key_hash
@@ -41,6 +41,7 @@ class RowKeys:
         names: Labels by their hash, the first thousand.
         times: Times of the rows, None where they are not asked for.
         near: Pairs of near-duplicates.
+        unnamed: How many rows have an empty group or class, where the recipe names one.
         content: With folds, a hash of the ids of all rows in any order: folds of equal rows have it in common.
     """
 
@@ -50,6 +51,7 @@ class RowKeys:
     names: Mapping[int, str] = field(default_factory=dict)
     times: Times | None = None
     near: Edges | None = None
+    unnamed: Mapping[str, int] = field(default_factory=dict)
     content: str = ""
 
     def __len__(self) -> int:
@@ -85,14 +87,17 @@ def collect(examples: Iterable[Example], config: SplitConfig, group_of: GroupOf)
     """
     prompts, groups, labels, ids = array("Q"), array("Q"), array("Q"), array("Q")
     names: dict[int, str] = {}
+    unnamed = {"group": 0, "class": 0}
     reader = TimeReader() if config.by == "time" else None
     for example in examples:
         prompts.append(prompt_key(example))
         groups.append(key_hash(config.seed, group_of(example)))
+        unnamed["group"] += NO_GROUP_FIELD in fields_of(example)
         if config.folds is not None:
             ids.append(key_hash(0, example.id))
         if config.by == "stratified":
             label = label_of(example)
+            unnamed["class"] += not label
             labels.append(key_hash(0, label))
             if len(names) < _NAMES_KEPT:
                 names.setdefault(labels[-1], label)
@@ -110,6 +115,7 @@ def collect(examples: Iterable[Example], config: SplitConfig, group_of: GroupOf)
         names,
         reader.times() if reader is not None else None,
         near,
+        {what: count for what, count in unnamed.items() if count},
         hashlib.sha256(np.sort(_hashes(ids)).tobytes()).hexdigest()[:16] if config.folds is not None else "",
     )
 

@@ -61,8 +61,8 @@ def _settled(
 
 def _planned(keys: RowKeys, found: Components, config: SplitConfig, earlier: Earlier | None = None) -> Plan:
     classes = None if keys.labels is None else strata(keys.labels, found)
-    facts: dict[str, Any] = {}
-    warnings: list[str] = []
+    facts: dict[str, Any] = {f"rows_without_{what}": count for what, count in keys.unnamed.items()}
+    warnings = _unnamed(keys, config)
     if keys.near is not None:
         alone = components(keys.prompts, keys.groups)
         facts["near_duplicates"] = {"groups_joined": len(alone) - len(found)}
@@ -76,7 +76,8 @@ def _planned(keys: RowKeys, found: Components, config: SplitConfig, earlier: Ear
                 f"this is fold 1 of {config.folds} (data.split.folds); `weitiao run` trains all of them"
             )
     elif config.by == "time":
-        return _planned_by_time(keys, found, config, earlier, facts)
+        plan = _planned_by_time(keys, found, config, earlier, facts)
+        return replace(plan, warnings=(*warnings, *plan.warnings))
     else:
         parts, num_lent = deal.by_number(found.numbers, config.dev, config.test), 0
         if classes is not None:
@@ -95,6 +96,16 @@ def _planned(keys: RowKeys, found: Components, config: SplitConfig, earlier: Ear
                 f"{', ...' if len(lacking) > 5 else ''}"
             )
     return Plan(of_row, facts, tuple(warnings))
+
+
+def _unnamed(keys: RowKeys, config: SplitConfig) -> list[str]:
+    """What becomes of rows whose group or class is empty."""
+    said = {
+        "group": f"no group (`{config.group or 'group'}` is empty there): each is dealt by its prompt",
+        "class": f"no class (`{config.stratify or 'response'}` is empty there): together they count as a class",
+    }
+    rows = {what: f"{count:,} row{'s' if count > 1 else ''}" for what, count in keys.unnamed.items()}
+    return [f"data.split: {count} with {said[what]}" for what, count in rows.items()]
 
 
 def _of_fold(
