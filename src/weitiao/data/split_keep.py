@@ -6,6 +6,7 @@ Legend: N rows, C components, K rows of the earlier version.
 from __future__ import annotations
 
 from array import array
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -73,6 +74,11 @@ def read_earlier(folder: Path) -> Earlier:
         for example in read_examples(place / f"{name}.jsonl"):
             prompts.append(prompt_key(example))
             parts.append(part)
+    return earlier_of(prompts, parts)
+
+
+def earlier_of(prompts: Sequence[int], parts: Sequence[int]) -> Earlier:
+    """The parts of prompts, given row by row as `prompt_key` and number."""
     hashes = np.array(prompts, dtype=np.uint64)
     order = np.argsort(hashes, kind="stable")
     hashes, known = hashes[order], np.array(parts, dtype=np.int8)[order]

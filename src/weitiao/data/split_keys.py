@@ -73,6 +73,11 @@ class Components:
     def __len__(self) -> int:
         return len(self.numbers)
 
+    @property
+    def sizes(self) -> Codes:
+        """[C] rows of each component."""
+        return np.bincount(self.of_row, minlength=len(self)).astype(np.int64)
+
 
 def collect(examples: Iterable[Example], config: SplitConfig, group_of: GroupOf) -> RowKeys:
     """Go through the examples once (with ``near`` twice more) and keep numbers only.

@@ -67,7 +67,7 @@ def _planned(keys: RowKeys, found: Components, config: SplitConfig, earlier: Ear
         alone = components(keys.prompts, keys.groups)
         facts["near_duplicates"] = {"groups_joined": len(alone) - len(found)}
     if config.folds is not None:
-        numbers = deal.fold_of(found.numbers, config.folds, classes)
+        numbers = _fold_numbers(found, classes, config)
         parts, num_lent = _of_fold(found, numbers, classes, config, config.fold or 1)
         facts["content"] = keys.content
         facts["fold_rows"] = np.bincount(numbers[found.of_row], minlength=config.folds).tolist()
@@ -79,7 +79,7 @@ def _planned(keys: RowKeys, found: Components, config: SplitConfig, earlier: Ear
         plan = _planned_by_time(keys, found, config, earlier, facts)
         return replace(plan, warnings=(*warnings, *plan.warnings))
     else:
-        parts, num_lent = deal.by_number(found.numbers, config.dev, config.test), 0
+        parts, num_lent = _by_shares(found, classes, config), 0
         if classes is not None:
             parts, num_lent = deal.lend(parts, found.numbers, classes, deal.spans(config.dev, config.test))
     of_row, torn = _settled(parts[found.of_row], keys, found, earlier, facts)
@@ -92,7 +92,8 @@ def _planned(keys: RowKeys, found: Components, config: SplitConfig, earlier: Ear
         facts["classes"], lacking = _class_table(keys, of_row, config)
         if lacking:
             warnings.append(
-                f"{len(lacking)} classes have too few groups to be in every part: {', '.join(lacking[:5])}"
+                f"{len(lacking)} {'class has' if len(lacking) == 1 else 'classes have'} too few groups to be in every "
+                f"part: {', '.join(lacking[:5])}"
                 f"{', ...' if len(lacking) > 5 else ''}"
             )
     return Plan(of_row, facts, tuple(warnings))
@@ -108,6 +109,20 @@ def _unnamed(keys: RowKeys, config: SplitConfig) -> list[str]:
     return [f"data.split: {count} with {said[what]}" for what, count in rows.items()]
 
 
+def _by_shares(found: Components, classes: Hashes | None, config: SplitConfig) -> deal.PartNumbers:
+    if not config.exact:
+        return deal.by_number(found.numbers, config.dev, config.test)
+    shares = (1 - config.dev - config.test, config.dev, config.test)
+    return deal.by_shares(found.numbers, found.sizes, classes, shares).astype(np.int8)
+
+
+def _fold_numbers(found: Components, classes: Hashes | None, config: SplitConfig) -> deal.FoldNumbers:
+    assert config.folds is not None
+    if not config.exact:
+        return deal.fold_of(found.numbers, config.folds, classes)
+    return deal.by_shares(found.numbers, found.sizes, classes, [1 / config.folds] * config.folds)
+
+
 def _of_fold(
     found: Components, numbers: deal.FoldNumbers, classes: Hashes | None, config: SplitConfig, fold: int
 ) -> deal.Dealt:
@@ -119,7 +134,7 @@ def _empty_in_folds(keys: RowKeys, found: Components, config: SplitConfig) -> li
     """Empty parts of all folds: that of the last one must not show after the others have been trained."""
     assert config.folds is not None
     classes = None if keys.labels is None else strata(keys.labels, found)
-    numbers = deal.fold_of(found.numbers, config.folds, classes)
+    numbers = _fold_numbers(found, classes, config)
     return [
         f"{name} of fold {fold}"
         for fold in range(1, config.folds + 1)
@@ -135,8 +150,7 @@ def _planned_by_time(
     values = keys.times.values
     newest = np.full(len(found), -np.inf)
     np.maximum.at(newest, found.of_row, values)
-    sizes = np.bincount(found.of_row, minlength=len(found))
-    dev_from, test_from = find_cuts(keys.times, newest, sizes, config)
+    dev_from, test_from = find_cuts(keys.times, newest, found.sizes, config)
     cut = deal.by_time(newest, dev_from, test_from)[found.of_row]
     parts, warnings = _settled(cut, keys, found, earlier, facts)
     for name, time, share in (("dev_from", dev_from, config.dev), ("test_from", test_from, config.test)):
