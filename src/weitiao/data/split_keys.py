@@ -42,6 +42,7 @@ class RowKeys:
         times: Times of the rows, None where they are not asked for.
         near: Pairs of near-duplicates.
         unnamed: How many rows have an empty group or class, where the recipe names one.
+        group_names: [N] hashes of the group keys whatever the seed, with ``keep`` only.
         content: With folds, a hash of the ids of all rows in any order: folds of equal rows have it in common.
     """
 
@@ -52,6 +53,7 @@ class RowKeys:
     times: Times | None = None
     near: Edges | None = None
     unnamed: Mapping[str, int] = field(default_factory=dict)
+    group_names: Hashes | None = None
     content: str = ""
 
     def __len__(self) -> int:
@@ -90,13 +92,15 @@ def collect(examples: Iterable[Example], config: SplitConfig, group_of: GroupOf)
     Raises:
         DataError: Rows whose time cannot be read, all of them.
     """
-    prompts, groups, labels, ids = array("Q"), array("Q"), array("Q"), array("Q")
+    prompts, groups, labels, ids, group_names = (array("Q") for _ in range(5))
     names: dict[int, str] = {}
     unnamed = {"group": 0, "class": 0}
     reader = TimeReader() if config.by == "time" else None
     for example in examples:
         prompts.append(prompt_key(example))
         groups.append(key_hash(config.seed, group_of(example)))
+        if config.keep is not None:
+            group_names.append(key_hash(0, group_of(example)))
         unnamed["group"] += NO_GROUP_FIELD in fields_of(example)
         if config.folds is not None:
             ids.append(key_hash(0, example.id))
@@ -121,6 +125,7 @@ def collect(examples: Iterable[Example], config: SplitConfig, group_of: GroupOf)
         reader.times() if reader is not None else None,
         near,
         {what: count for what, count in unnamed.items() if count},
+        _hashes(group_names) if config.keep is not None else None,
         hashlib.sha256(np.sort(_hashes(ids)).tobytes()).hexdigest()[:16] if config.folds is not None else "",
     )
 

@@ -48,7 +48,7 @@ def _settled(
     """The parts of all rows with those of an earlier version where they were, and what to warn of."""
     if earlier is None:
         return parts, []
-    kept = keep(parts, keys.prompts, found, earlier)
+    kept = keep(parts, keys, found, earlier)
     facts["rows_kept"] = kept.rows
     facts["rows_that_would_be_elsewhere"] = int((kept.parts != parts).sum())
     if not kept.torn:
