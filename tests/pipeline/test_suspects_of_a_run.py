@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import math
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -153,6 +154,32 @@ def over_folds(tmp_path_factory: pytest.TempPathFactory, base_folder: Path, rows
     recipe = write_recipe(folder, base_folder, rows, train=train)
     weitiao.run(recipe, out=folder / "run", folds=2)
     return folder / "run"
+
+
+def test_folds_say_what_the_adapter_answers_that_was_not_trained_on_a_row(
+    over_folds: Path, tmp_path: Path, command: Callable[..., Any]
+) -> None:
+    predicted = {}
+    for n in (1, 2):
+        trained = {example.id for example in load(over_folds / f"fold-{n}" / "dataset").train}
+        for line in (over_folds / f"fold-{n}" / "predictions.jsonl").read_text("utf-8").splitlines():
+            row = json.loads(line)
+            assert row["id"] not in trained
+            predicted[row["id"]] = row
+    found = suspects(over_folds, limit=10**6).found
+    for suspect in found:
+        row = predicted[suspect.row.id]
+        assert suspect.held_out is not None
+        assert suspect.held_out.answer == row["after"]["text"]
+        assert suspect.held_out.confidence == pytest.approx(
+            math.exp(row["reference_logprob"]["after"]["mean"])
+        )
+    assert command("data", "suspects", over_folds, "--out", tmp_path, "-n", 3).exit_code == 0
+    assert (tmp_path / "suspects.html").read_text("utf-8").count(
+        "The adapter that was not trained on it answers"
+    ) == 3
+    first = json.loads((tmp_path / "suspects.jsonl").read_text("utf-8").splitlines()[0])
+    assert first["held_out"]["answer"] == predicted[first["id"]]["after"]["text"]
 
 
 @pytest.mark.parametrize("left", ["a checkpoint", "nothing"])

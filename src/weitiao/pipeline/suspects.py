@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Sequence
+import json
+import math
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -16,7 +18,7 @@ from safetensors import SafetensorError
 from weitiao.config import Recipe
 from weitiao.data import load as load_dataset
 from weitiao.errors import DataError
-from weitiao.evaluate.suspects import By, Suspects, complete_passes, find_suspects
+from weitiao.evaluate.suspects import By, HeldOut, Suspects, complete_passes, find_suspects
 from weitiao.evaluate.suspects.page import render
 from weitiao.pipeline.files import write_lines, write_text
 from weitiao.pipeline.origins import changed_since
@@ -38,6 +40,8 @@ _COLUMNS = (
     "variability",
     "late_loss",
     "answers of the nearest rows",
+    "answer of the adapter not trained on it",
+    "its confidence in the given answer",
 )
 
 
@@ -66,7 +70,8 @@ def suspects(run: str | Path, *, limit: int = 50, by: By = "suspicion") -> Suspe
         return replace(found, notes=(*_unfinished(folder), *changed_since(folder)))
     used, notes = _usable(folds, recipe.data.split.folds or len(folds))
     table = _over_folds([_trained_on(fold) for fold in used])
-    found = find_suspects(table.rows, table.losses, limit=limit, by=by)
+    held_out = {name: said for fold in used for name, said in _held_out(fold)}
+    found = find_suspects(table.rows, table.losses, limit=limit, by=by, held_out=held_out)
     return replace(found, notes=(*notes, *table.notes(used), *changed_since(used[0])))
 
 
@@ -151,6 +156,18 @@ def _over_folds(folds: Sequence[tuple[Sequence[Example], SampleLosses]]) -> _Tab
             samples.setdefault(example.id, []).append(mean[: min(passes), number])
     table = np.stack([_mean_known(np.stack(known)) for known in samples.values()], axis=1)
     return _Table(list(rows.values()), table, passes)
+
+
+def _held_out(fold: Path) -> Iterator[tuple[str, HeldOut]]:
+    """What a fold answered to the rows that it tested, by their ids; nothing where it has not got so far."""
+    file = fold / "predictions.jsonl"
+    if not file.is_file():
+        return
+    for line in file.read_text(encoding="utf-8").split("\n"):
+        if line:
+            row = json.loads(line)
+            of_given = row["reference_logprob"]["after"]
+            yield row["id"], HeldOut(row["after"]["text"], math.exp(of_given["mean"]))
 
 
 def _mean_known(values: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -245,6 +262,7 @@ def _table(found: Suspects) -> str:
             s.row.answer,
             *numbers,
             answers,
+            *((s.held_out.answer, f"{s.held_out.confidence:.4f}") if s.held_out else ("", "")),
         ]
         writer.writerow([_plain(value) for value in row])
     return "\ufeff" + text.getvalue()

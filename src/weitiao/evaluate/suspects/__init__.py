@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from weitiao.evaluate.suspects.find import Near, Row, Suspect, Suspects, find_suspects
+from weitiao.evaluate.suspects.find import HeldOut, Near, Row, Suspect, Suspects, find_suspects
 from weitiao.evaluate.suspects.rank import ORDERS, By, Dynamics, complete_passes, dynamics
 
 __all__ = [
     "ORDERS",
     "By",
     "Dynamics",
+    "HeldOut",
     "Near",
     "Row",
     "Suspect",

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -54,6 +55,19 @@ class Near:
 
 
 @dataclass(frozen=True)
+class HeldOut:
+    """What a model says about a row that it was not trained on.
+
+    Attributes:
+        answer: Its own.
+        confidence: Probability of the given answer, geometric mean over its tokens, 0 to 1.
+    """
+
+    answer: str
+    confidence: float
+
+
+@dataclass(frozen=True)
 class Suspect:
     """A row that is probably labelled wrongly.
 
@@ -67,6 +81,7 @@ class Suspect:
         losses: Loss at each visit, nats per target.
         group: Suspects that resemble each other have the same number, from 1 on.
         neighbours: Rows that resemble it, nearest first.
+        held_out: Of the fold that tested it, in a run over folds.
     """
 
     rank: int
@@ -78,9 +93,14 @@ class Suspect:
     losses: tuple[float, ...]
     group: int
     neighbours: tuple[Near, ...]
+    held_out: HeldOut | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """JSON-able, as in ``suspects.jsonl``."""
+        held_out = self.held_out and {
+            "answer": self.held_out.answer,
+            "confidence": round(self.held_out.confidence, 4),
+        }
         return {
             "rank": self.rank,
             "id": self.row.id,
@@ -93,6 +113,7 @@ class Suspect:
             "late_loss": round(self.late_loss, 4),
             "losses": [round(loss, 4) for loss in self.losses],
             "group": self.group,
+            **({"held_out": held_out} if held_out else {}),
             "neighbours": [
                 {
                     "id": near.row.id,
@@ -147,6 +168,7 @@ def find_suspects(
     targets: NDArray[np.int64] | None = None,
     orders: Sequence[Sequence[int]] = (),
     batch_size: int = 1,
+    held_out: Mapping[str, HeldOut] = MappingProxyType({}),
 ) -> Suspects:
     """Rank the rows of a training part by what training said about their labels.
 
@@ -160,6 +182,7 @@ def find_suspects(
         targets: [N] targets of each sample; with `orders`, for the loss of each step.
         orders: [V] order of the samples of each pass.
         batch_size: Samples of a step.
+        held_out: By id of the examples, what a model says that was not trained on them.
     """
     samples, firsts = _distinct(examples)
     merged = complete_passes(_merged(mean, samples, len(firsts)))
@@ -182,6 +205,7 @@ def find_suspects(
                 Near(rows[o], s, float(found.confidence[o]), rows[o].answer == rows[n].answer)
                 for o, s in near[k]
             ),
+            held_out=held_out.get(rows[n].id),
         )
         for k, n in enumerate(ranked)
     )
