@@ -152,7 +152,7 @@ class _Run:
     out: Path
     resume: bool
     console: Console | None
-    root: Path
+    root: Path = Path()
 
     def check(self) -> None:
         """Find before the first file is written what would only show after minutes.
@@ -311,10 +311,9 @@ class _Run:
             references = reference_texts(opened.format, examples)
             texts = None if before is None else before.texts
             evaluate = recipe.evaluate
-            comparison = compare(
-                texts, after.texts, references, evaluate.metrics, evaluate.bootstrap, recipe.seed
-            )
-            measured = comparison.as_report()
+            wanted = (evaluate.metrics, evaluate.bootstrap, recipe.seed)
+            groups = [example.group for example in examples]
+            measured = compare(texts, after.texts, references, *wanted, groups=groups).as_report()
             rows = prediction_rows(examples, references, before, after)
         write_lines(self.out / "predictions.jsonl", rows)
         write_bytes(self.out / LOSSES, to_bytes(fitted.losses.tensors()))
