@@ -400,6 +400,25 @@ def test_a_file_keeps_its_rows(tmp_path: Path) -> None:
     assert balanced(tmp_path, BalanceStep(method="down", by="{{ a }}{{ city }}"), lines) == down
 
 
+@pytest.mark.parametrize("step", [BalanceStep(method="up", by="kind"), WeighStep(by="kind")])
+def test_rows_without_a_class_are_counted(step: Any) -> None:
+    examples = [example("a", n, fields={"kind": "" if n < 3 else "A"}) for n in range(9)]
+    _, entry = run(step, examples)
+    assert entry["warnings"] == [
+        f"{step.kind}: 3 rows with no class (`kind` is empty there): together they count as a class"
+    ]
+    assert "warnings" not in run(step, examples[3:])[1]
+
+
+def test_a_file_with_rows_without_a_class_says_so(tmp_path: Path) -> None:
+    source = tmp_path / "in.jsonl"
+    source.write_text('{"a": "x"}\n{"a": null}\n{"a": "x"}\n', "utf-8")
+    done = balance_file(
+        Source(file="in.jsonl"), tmp_path / "out.jsonl", BalanceStep(method="up", by="a"), root=tmp_path
+    )
+    assert "1 row with no class (`a` is empty there)" in done.warnings[0]
+
+
 def test_a_file_that_was_augmented_keeps_its_source_rows(tmp_path: Path) -> None:
     lines = [{"q": str(n), "a": "AB"[n > 0], "source_row": n // 2} for n in range(4)]
     up = balanced(tmp_path, BalanceStep(method="up", by="a"), lines)

@@ -47,6 +47,7 @@ def test_a_stored_section_reads_back() -> None:
         ({"stratify": "label"}, "goes with `by: stratified`"),
         ({"by": "time", "time": "t", "folds": 3}, "folds are dealt"),
         ({"fold": 1}, "fold 1 of no folds"),
+        ({"by": "time", "time": "t", "exact": True}, "take out `exact`"),
         ({"folds": 3, "fold": 4}, "fold 4 of 3 folds"),
         ({"same": True, "by": "stratified", "near": 0.8}, "take out by, near"),
         ({"same": True, "ratio": "70/15/15"}, "take out ratio \\["),

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from data.test_split_laws import Row, config_of, made, rows, seeds, ways
-from weitiao.config import Recipe
+from weitiao.config import NoiseStep, Recipe
 from weitiao.data import prepare, save
 from weitiao.data.facts import prompt_key
 from weitiao.data.split import plan_split
@@ -94,6 +94,23 @@ def test_a_split_by_time_with_new_rows(tmp_path: Path, nested: bool) -> None:
     step = next(step for step in new.card["steps"] if step["name"] == "split")
     assert step["rows_kept"] == 30
     assert sum(len(getattr(new, part)) for part in PARTS) == 60
+
+
+@pytest.mark.parametrize("group", [None, "day"])
+def test_rows_whose_prompts_a_step_has_rewritten_stay(tmp_path: Path, group: str | None) -> None:
+    """The training part of the earlier version holds damaged prompts only; its rows are known by their groups."""
+    shares = {"dev": 0.2, "test": 0.2, "by": "time", "time": "{{ q[2:] }}", "group": group}
+    recipe = recipe_at(tmp_path, 60, **shares)
+    noise = NoiseStep(cer=0.5, keep_original=False)
+    damaged = recipe.model_copy(update={"data": recipe.data.model_copy(update={"steps": (noise,)})})
+    old = prepare(damaged, root=tmp_path)
+    save(old, tmp_path / "old")
+    clean = prepare(recipe, root=tmp_path)
+    assert {e.id for e in old.train}.isdisjoint({e.id for e in clean.train})
+    later = {**shares, "time": "{{ -(q[2:] | int) }}"}  # by time alone the oldest rows would now be tested
+    new = prepare(recipe_at(tmp_path, 60, **later, keep="old"), root=tmp_path)
+    for part in PARTS:
+        assert {e.id for e in getattr(new, part)} == {e.id for e in getattr(clean, part)}
 
 
 def test_folders_that_are_no_data_sets(tmp_path: Path) -> None:

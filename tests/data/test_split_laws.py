@@ -30,7 +30,8 @@ rows = st.lists(
     min_size=4,
     max_size=40,
 )
-ways = st.sampled_from(["hash", "stratified", "time"])
+dealt = ["hash", "stratified", "exact hash", "exact stratified"]
+ways = st.sampled_from([*dealt, "time"])
 seeds = st.integers(0, 50)
 
 
@@ -43,8 +44,10 @@ def made(values: Sequence[Row], *, own: bool = False) -> list[Example]:
 
 
 def config_of(way: str, seed: int, **more: object) -> SplitConfig:
-    time = {"time": "t"} if way == "time" else {}
-    return SplitConfig.model_validate({"by": way, "dev": 0.2, "test": 0.2, "seed": seed, **time, **more})
+    """Of a way to split, which may begin with ``exact``."""
+    exact, _, by = way.rpartition(" ")
+    given = {"by": by, "exact": bool(exact), **({"time": "t"} if by == "time" else {})}
+    return SplitConfig.model_validate({"dev": 0.2, "test": 0.2, "seed": seed, **given, **more})
 
 
 def parts_of(examples: Sequence[Example], config: SplitConfig) -> list[int]:
@@ -70,7 +73,7 @@ def test_no_prompt_and_no_group_in_two_parts(values: list[Row], way: str, seed: 
     check_no_leak(examples, parts_of(examples, config_of(way, seed)))
 
 
-@given(rows, seeds, st.sampled_from(["hash", "stratified"]), st.integers(2, 4))
+@given(rows, seeds, st.sampled_from(dealt), st.integers(2, 4))
 def test_folds_partition_the_rows_without_leaks(values: list[Row], seed: int, way: str, folds: int) -> None:
     examples = made(values)
     tested = []
@@ -147,6 +150,54 @@ def test_stratified_folds_differ_by_one_row_at_most(values: list[Row], seed: int
     assert all(max(found) - min(found) <= 1 for found in counts.values())
 
 
+shares = st.tuples(st.integers(0, 6), st.integers(0, 6)).map(lambda s: {"dev": s[0] / 15, "test": s[1] / 15})
+
+
+@given(rows, seeds, shares, st.booleans())
+def test_exact_shares_are_met(
+    values: list[Row], seed: int, asked: dict[str, float], in_classes: bool
+) -> None:
+    """In all to one row; in a class to two, or one more where it was lent a row to be in every part."""
+    examples = made(values, own=True)
+    parts = parts_of(examples, config_of("exact stratified" if in_classes else "exact hash", seed, **asked))
+    rows_of: dict[str, list[int]] = defaultdict(list)
+    for one, part in zip(examples, parts, strict=True):
+        for name in ("all", one.messages[-1].content):
+            rows_of[name].append(part)
+    wanted = (1 - asked["dev"] - asked["test"], asked["dev"], asked["test"])
+    for name, found in rows_of.items() if in_classes else [("all", rows_of["all"])]:
+        lent = (3 if name == "all" else 1) if in_classes else 0
+        for part, share in enumerate(wanted):
+            assert abs(found.count(part) - share * len(found)) < (1 if name == "all" else 2) + 2 * lent + 1e-9
+
+
+@given(st.lists(st.integers(1, 9), min_size=1, max_size=60), st.integers(2, 5), seeds)
+def test_exact_folds_differ_by_the_largest_group_at_most(sizes: list[int], folds: int, seed: int) -> None:
+    values = [(len(sizes) * k + n, n, 0, 0) for n, size in enumerate(sizes) for k in range(size)]
+    examples = made(values)
+    counts = [
+        parts_of(examples, config_of("exact hash", seed, folds=folds, fold=fold, dev=0)).count(2)
+        for fold in range(1, folds + 1)
+    ]
+    assert sum(counts) == len(examples)
+    assert max(counts) - min(counts) <= max(sizes)
+
+
+def test_exact_stratified_shares_of_real_sizes() -> None:
+    """What a dealt split gives only on average: 200, 60, 12 and 3 rows at 8:1:1."""
+    sizes = [200, 60, 12, 3]
+    examples = made([(0, 0, label, 0) for label, size in enumerate(sizes) for _ in range(size)], own=True)
+    for seed in range(20):
+        found = plan_split(
+            examples, config_of("exact stratified", seed, ratio="8:1:1", dev=0.1, test=0.1)
+        ).facts
+        rows = {label: tuple(counts.values()) for label, counts in found["classes"].items()}
+        assert rows["label 0"] == (160, 20, 20)
+        assert rows["label 1"] == (48, 6, 6)
+        assert all(abs(n - 12 * s) < 1 for n, s in zip(rows["label 2"], (0.8, 0.1, 0.1), strict=True))
+        assert rows["label 3"] == (1, 1, 1)
+
+
 def test_every_row_is_trained_on_in_some_fold() -> None:
     examples = made([(n, n, n % 3, 0) for n in range(60)])
     trained = [0] * 60
@@ -179,7 +230,7 @@ def test_answers_that_are_no_classes_are_refused() -> None:
 def test_a_class_too_small_is_named() -> None:
     examples = made([(n, n, int(n == 0), 0) for n in range(40)])
     plan = plan_split(examples, config_of("stratified", 1))
-    assert plan.warnings == ("1 classes have too few groups to be in every part: label 1",)
+    assert plan.warnings == ("1 class has too few groups to be in every part: label 1",)
 
 
 def test_same_gives_every_part_all_rows() -> None:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import datetime
+import json
 from pathlib import Path
 from typing import Any
 
 import pandas
 import pytest
+from pydantic import ValidationError
 
-from weitiao.config import Recipe
+from weitiao.config import DataConfig, Recipe
 from weitiao.data import load, prepare, save
 from weitiao.errors import DataError
 from weitiao.types import Dataset
@@ -96,3 +98,97 @@ def test_without_a_fold_the_first_is_shown_and_said(tmp_path: Path) -> None:
 def test_folds_of_equal_rows_have_their_content_in_common(tmp_path: Path) -> None:
     contents = {split_step(made(tmp_path, folds=3, fold=fold))["content"] for fold in (1, 2, 3)}
     assert len(contents) == 1
+
+
+def written(folder: Path, files: dict[str, list[dict[str, Any]]], data: dict[str, Any]) -> Dataset:
+    for name, rows in files.items():
+        (folder / name).write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
+    return prepare(Recipe.model_validate({"data": data}), root=folder)
+
+
+def parts_of_origins(dataset: Dataset) -> dict[tuple[str, int], str]:
+    return {
+        (e.origin.file, e.origin.row): name
+        for name in ("train", "dev", "test")
+        for e in getattr(dataset, name)
+        if e.origin is not None
+    }
+
+
+def test_sources_with_other_columns_have_a_group_class_and_time_of_their_own(tmp_path: Path) -> None:
+    """Two files with different columns are split as one file in which the columns have one name."""
+    rows = [(f"question {k}", f"c{k % 17}", "AB"[k % 2], str(2000 + k)) for k in range(120)]
+    columns = {"a.jsonl": ("q", "company", "kind", "year"), "b.jsonl": ("text", "author", "label", "when")}
+    files = {
+        name: [dict(zip(names, row, strict=True)) for row in rows[n::2]]
+        for n, (name, names) in enumerate(columns.items())
+    }
+    one = {
+        name: [dict(zip(columns["a.jsonl"], row, strict=True)) for row in rows[n::2]]
+        for n, name in enumerate(columns)
+    }
+    for by, shared, own in (
+        ("hash", {"group": "company"}, {"group": "author"}),
+        ("stratified", {"group": "company", "stratify": "kind"}, {"group": "author", "stratify": "label"}),
+        ("time", {"time": "year"}, {"time": "when"}),
+    ):
+        first = {"file": "a.jsonl", "prompt": "q", "response": "kind"}
+        second = {"file": "b.jsonl", "prompt": "text", "response": "label", **own}
+        split = {"by": by, "dev": 0.2, "test": 0.2, **shared}
+        apart = written(tmp_path, files, {"sources": [first, second], "split": split})
+        alike = written(tmp_path, one, {"sources": [first, {**first, "file": "b.jsonl"}], "split": split})
+        assert parts_of_origins(apart) == parts_of_origins(alike), by
+
+
+def test_a_column_of_a_source_that_is_not_there_is_named(tmp_path: Path) -> None:
+    rows = {"a.jsonl": [{"q": "x", "a": "y"}], "b.jsonl": [{"q": "z", "a": "y", "author": "n"}]}
+    sources = [{"file": "a.jsonl", "group": "autor"}, {"file": "b.jsonl", "group": "author"}]
+    with pytest.raises(DataError, match=r'a\.jsonl: group: "autor" is no column'):
+        written(tmp_path, rows, {"sources": sources, "prompt": "q", "response": "a"})
+    shared = {"sources": [{"file": name} for name in rows], "prompt": "q", "response": "a"}
+    with pytest.raises(DataError, match="give sources with other columns a `group` of their own"):
+        written(tmp_path, rows, {**shared, "split": {"group": "author"}})
+
+
+@pytest.mark.parametrize("name", ["group", "stratify", "time"])
+def test_a_column_of_a_source_that_nobody_asks_for_is_refused(name: str) -> None:
+    with pytest.raises(ValidationError, match=f"`{name}` of a source goes with"):
+        DataConfig.model_validate({"train": [{"file": "a.jsonl", name: "x"}]})
+
+
+def test_rows_without_group_or_class_are_counted(tmp_path: Path) -> None:
+    rows = [
+        {
+            "q": f"q{k}",
+            "a": "answer",
+            "who": f"w{k}" if k % 4 else " ",
+            "kind": "AB"[k % 2] if k % 5 else None,
+        }
+        for k in range(40)
+    ]
+    data = {"sources": [{"file": "a.jsonl"}], "prompt": "q", "response": "a"}
+    split = {"by": "stratified", "stratify": "kind", "group": "who", "dev": 0.2, "test": 0.2}
+    dataset = written(tmp_path, {"a.jsonl": rows}, {**data, "split": split})
+    found = split_step(dataset)
+    assert (found["rows_without_group"], found["rows_without_class"]) == (10, 8)
+    said = "\n".join(dataset.card["warnings"])
+    assert "10 rows with no group (`who` is empty there)" in said
+    assert "8 rows with no class (`kind` is empty there)" in said
+    assert len(set(parts_of_origins(dataset).values())) == 3  # rows without a group are not one group
+
+
+def test_rounds_of_a_dialogue_without_a_group_stay_together(tmp_path: Path) -> None:
+    def turns(n: int) -> list[dict[str, str]]:
+        return [
+            {"role": role, "content": f"{role} {n} {k}"} for k in range(6) for role in ("user", "assistant")
+        ]
+
+    rows = [{"who": "" if n % 2 else f"w{n}", "messages": turns(n)} for n in range(30)]
+    data = {"sources": [{"file": "a.jsonl"}], "split": {"group": "who", "dev": 0.2, "test": 0.2}}
+    dataset = written(tmp_path, {"a.jsonl": rows}, data)
+    parts: dict[int, set[str]] = {}
+    for name in ("train", "dev", "test"):
+        for e in getattr(dataset, name):
+            parts.setdefault(e.origin.row, set()).add(name)
+    assert len(parts) == 30
+    assert all(len(found) == 1 for found in parts.values())

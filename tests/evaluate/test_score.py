@@ -155,3 +155,37 @@ def test_misuse() -> None:
 
 def test_estimate_is_widened_to_the_value() -> None:
     assert estimate(0.5, np.array([0.6, 0.7]), 2).low == 0.5
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    rows=st.lists(st.tuples(st.sampled_from("ABC"), st.sampled_from("ABC")), min_size=4, max_size=12),
+    times=st.integers(2, 4),
+    seed=st.integers(0, 9),
+)
+def test_rows_that_say_the_same_again_narrow_no_interval(
+    rows: list[tuple[str, str]], times: int, seed: int
+) -> None:
+    """Each row several times, as one group, is as good as each row once; without groups it looks better."""
+    after, references = [a for a, _ in rows], [r for _, r in rows]
+    asked = (["exact", "bleu"], 300, seed)
+    once = compare(None, after, references, *asked)
+    groups = [str(n) for n in range(len(rows))]
+    again = compare(None, after * times, references * times, *asked, groups=groups * times)
+    for name in set(once.after) & set(again.after):  # more rows can make the labels a closed set
+        one, more = once.after[name], again.after[name]
+        assert (more.value, more.low, more.high) == pytest.approx((one.value, one.low, one.high), abs=1e-9)
+    alone = compare(None, after, references, *asked, groups=groups)
+    assert alone == once
+    assert f"{len(rows) * times} rows are {len(rows)} groups" in again.notes[-1]
+
+
+def test_groups_that_are_right_or_wrong_as_a_whole_widen_the_interval() -> None:
+    answers = [str(n // 10 % 2) for n in range(2000)]
+    groups = [str(n // 10) for n in range(2000)]
+    by_row, by_group = (
+        compare(None, answers, ["0"] * 2000, ["exact"], groups=found).after["exact"]
+        for found in (None, groups)
+    )
+    width = (by_group.high - by_group.low) / (by_row.high - by_row.low)
+    assert width == pytest.approx(10**0.5, rel=0.15)  # 200 witnesses, not 2,000

@@ -76,6 +76,19 @@ def test_rows_that_were_not_visited_are_left_out() -> None:
     assert found.variability[2] == 0
 
 
+@LAWS
+@given(mean=tables(), begun=st.data())
+def test_a_pass_that_was_not_finished_decides_nothing(mean: np.ndarray, begun: st.DataObject) -> None:
+    """The rows that it reached have a lower loss because of it, not because their labels are right."""
+    rows = mean.shape[1]
+    reached = begun.draw(st.lists(st.booleans(), min_size=rows, max_size=rows).filter(lambda r: not all(r)))
+    last = np.where(reached, np.float32(0.01), np.float32(np.nan))[None].astype(np.float32)
+    examples = [example(f"question {n}", "a", row=n + 1) for n in range(rows)]
+    cut_short, whole = (find_suspects(examples, m) for m in (np.concatenate([mean, last]), mean))
+    assert [s.as_dict() for s in cut_short.found] == [s.as_dict() for s in whole.found]
+    assert cut_short.passes == len(mean)
+
+
 def test_orders() -> None:
     mean = np.array([[3.0, 0.1, 0.2], [3.0, 2.0, 0.1], [2.5, 0.1, 0.3]], dtype=np.float32)
     found = dynamics(mean)

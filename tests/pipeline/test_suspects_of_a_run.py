@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import csv
 import json
+import math
 import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from safetensors.torch import load_file, save_file
 
 import weitiao
 from pipeline.conftest import Rows, write_recipe
 from weitiao.data import load
 from weitiao.errors import DataError
 from weitiao.pipeline.suspects import _plain, suspects
+from weitiao.train.losses import LOSSES
 
 EPOCHS = 3
 
@@ -129,19 +132,87 @@ def test_damaged_losses_are_named(copy: Path) -> None:
         suspects(copy)
 
 
-def test_folds_together_list_every_row(tmp_path: Path, base_folder: Path, rows: Rows) -> None:
+def test_a_data_file_that_has_changed_is_named(
+    run: Path, tmp_path: Path, command: Callable[..., Any]
+) -> None:
+    assert suspects(run, limit=1).notes == ()
+    moved = Path(shutil.copytree(run.parent, tmp_path / "elsewhere"))  # the project may lie elsewhere by now
+    data = moved / json.loads((moved / "run" / "sources.json").read_text("utf-8"))[0]["file"]
+    assert suspects(moved / "run", limit=1).notes == ()
+    data.write_text(data.read_text("utf-8") + "\n", "utf-8")
+    done = command("data", "suspects", moved / "run", "-n", 1)
+    assert f"{data.name} has changed since the run" in " ".join(done.stdout.split())
+    assert "has changed since the run" in (moved / "run" / "suspects" / "suspects.html").read_text("utf-8")
+    data.unlink()
+    assert "no longer where the run read it" in suspects(moved / "run", limit=1).notes[0]
+
+
+@pytest.fixture(scope="module")
+def over_folds(tmp_path_factory: pytest.TempPathFactory, base_folder: Path, rows: Rows) -> Path:
+    folder = tmp_path_factory.mktemp("folds")
     train = {"max_steps": None, "epochs": 2, "early_stopping": None}
-    recipe = write_recipe(tmp_path, base_folder, rows, train=train)
-    weitiao.run(recipe, out=tmp_path / "run", folds=2)
-    found = suspects(tmp_path / "run", limit=10**6)
+    recipe = write_recipe(folder, base_folder, rows, train=train)
+    weitiao.run(recipe, out=folder / "run", folds=2)
+    return folder / "run"
+
+
+def test_folds_say_what_the_adapter_answers_that_was_not_trained_on_a_row(
+    over_folds: Path, tmp_path: Path, command: Callable[..., Any]
+) -> None:
+    predicted = {}
+    for n in (1, 2):
+        trained = {example.id for example in load(over_folds / f"fold-{n}" / "dataset").train}
+        for line in (over_folds / f"fold-{n}" / "predictions.jsonl").read_text("utf-8").splitlines():
+            row = json.loads(line)
+            assert row["id"] not in trained
+            predicted[row["id"]] = row
+    found = suspects(over_folds, limit=10**6).found
+    for suspect in found:
+        row = predicted[suspect.row.id]
+        assert suspect.held_out is not None
+        assert suspect.held_out.answer == row["after"]["text"]
+        assert suspect.held_out.confidence == pytest.approx(
+            math.exp(row["reference_logprob"]["after"]["mean"])
+        )
+    assert command("data", "suspects", over_folds, "--out", tmp_path, "-n", 3).exit_code == 0
+    assert (tmp_path / "suspects.html").read_text("utf-8").count(
+        "The adapter that was not trained on it answers"
+    ) == 3
+    first = json.loads((tmp_path / "suspects.jsonl").read_text("utf-8").splitlines()[0])
+    assert first["held_out"]["answer"] == predicted[first["id"]]["after"]["text"]
+
+
+@pytest.mark.parametrize("left", ["a checkpoint", "nothing"])
+def test_a_fold_that_has_not_finished_is_left_out(over_folds: Path, tmp_path: Path, left: str) -> None:
+    """Rows trained on once would otherwise lead the list."""
+    copy = Path(shutil.copytree(over_folds, tmp_path / "run"))
+    (copy / "fold-2" / LOSSES).unlink()
+    if left == "nothing":
+        shutil.rmtree(copy / "fold-2" / "checkpoints")
+    found, alone = (suspects(folder, limit=10**6) for folder in (copy, copy / "fold-1"))
+    assert [s.row.id for s in found.found] == [s.row.id for s in alone.found]
+    assert "1 of 2 folds" in found.notes[0]
+    assert "fold-2 has not finished and is left out" in found.notes[1]
+
+
+def test_folds_are_compared_over_as_many_passes(over_folds: Path, tmp_path: Path) -> None:
+    copy = Path(shutil.copytree(over_folds, tmp_path / "run"))
+    stored = load_file(copy / "fold-2" / LOSSES)
+    save_file({**stored, "mean": stored["mean"][:1], "worst": stored["worst"][:1]}, copy / "fold-2" / LOSSES)
+    found = suspects(copy, limit=10**6)
+    assert found.passes == 1
+    assert {len(s.losses) for s in found.found} == {1}
+    assert "fold-2 stopped there" in found.notes[0]
+
+
+def test_folds_together_list_every_row(over_folds: Path) -> None:
+    found = suspects(over_folds, limit=10**6)
     assert found.notes == ()
-    parts = [load(tmp_path / "run" / f"fold-{n}" / "dataset").train for n in (1, 2)]
+    parts = [load(over_folds / f"fold-{n}" / "dataset").train for n in (1, 2)]
     assert {s.row.id for s in found.found} == {example.id for part in parts for example in part}
-    alone = [suspects(tmp_path / "run" / f"fold-{n}", limit=10**6).found for n in (1, 2)]
+    alone = [suspects(over_folds / f"fold-{n}", limit=10**6).found for n in (1, 2)]
     once = {s.row.id: s for part in alone for s in part}
     both = {s.row.id for s in alone[0]} & {s.row.id for s in alone[1]}
     for suspect in found.found:
         if suspect.row.id not in both:
             assert suspect.losses == pytest.approx(once[suspect.row.id].losses)
-    shutil.rmtree(tmp_path / "run" / "fold-2")
-    assert "1 of 2 folds" in suspects(tmp_path / "run", limit=3).notes[0]

@@ -20,6 +20,7 @@ from weitiao.cli import (
     data_expand,
     data_export,
     data_noise,
+    data_split,
     data_suspects,
     data_templates,
     shell,
@@ -157,6 +158,7 @@ def _notes(card: Mapping[str, Any]) -> list[str]:
 
 app.command("augment")(data_augment.augment)
 app.command("balance")(data_balance.balance)
+app.command("split")(data_split.split)
 app.command("exam")(data_exam.exam)
 app.command("export")(data_export.export)
 app.command("diff")(data_diff.diff)

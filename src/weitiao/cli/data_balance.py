@@ -94,6 +94,7 @@ def _told(done: BalancedFile, output: Path) -> list[str]:
         lines.append(f"  {label or '(empty)'}: {before:,} -> {after:,}")
     if len(done.classes) > _SHOWN:
         lines.append(f"  ... and {len(done.classes) - _SHOWN:,} classes more")
+    lines += [f"warning: {warning}" for warning in done.warnings]
     return lines
 
 

@@ -85,6 +85,9 @@ class Source(Section):
     system: str | TemplateRef | None = Field(
         default=None, description="Overrides data.system for this source."
     )
+    group: str | None = Field(default=None, description="Overrides data.split.group for this source.")
+    stratify: str | None = Field(default=None, description="Overrides data.split.stratify for this source.")
+    time: str | None = Field(default=None, description="Overrides data.split.time for this source.")
     limit: int | None = Field(default=None, gt=0, description="Use the first N rows only.")
     task: str | None = Field(
         default=None,
@@ -205,6 +208,21 @@ class DataConfig(Section):
                 f"{' and '.join(f'`split.{name}`' for name in unused)} need `sources`; here the files say who is in "
                 "which part"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _split_of_sources(self) -> DataConfig:
+        needed = {"group": "`sources`", "stratify": "`split.by: stratified`", "time": "`split.by: time`"}
+        there = {"group": bool(self.sources), "stratify": self.split.by == "stratified"}
+        there["time"] = self.split.by == "time"
+        files = [source for part in ("sources", "train", "dev", "test") for source in getattr(self, part)]
+        wrong = [
+            f"`{name}` of a source goes with {need}"
+            for name, need in needed.items()
+            if not there[name] and any(getattr(source, name) is not None for source in files)
+        ]
+        if wrong:
+            raise ValueError("; ".join(wrong))
         return self
 
     @model_validator(mode="after")

@@ -36,6 +36,11 @@ class SplitConfig(Section):
     ratio: str | tuple[float, float, float] | None = Field(
         default=None, description="Instead of dev and test: train, dev, test as `[8, 1, 1]` or `70/15/15`."
     )
+    exact: bool = Field(
+        default=False,
+        description="Shares are met as nearly as whole groups allow, in every class and in all; rows added later may "
+        "then move old ones, unless `keep` names the earlier version.",
+    )
     seed: int = Field(default=7, description="Seed of the split; adding rows later moves no old group.")
     group: str | None = Field(
         default=None,
@@ -121,6 +126,8 @@ class SplitConfig(Section):
     def _time_problems(self) -> list[str]:
         cuts = {"dev_from": (self.dev_from, self.dev), "test_from": (self.test_from, self.test)}
         given = [name for name, (value, _) in cuts.items() if value is not None]
+        if self.exact and self.by == "time":
+            return ["`exact` deals groups, `by: time` cuts: take out `exact`"]
         if self.by != "time":
             named = [*(["time"] if self.time is not None else []), *given]
             return [f"`{name}` goes with `by: time`" for name in named]
@@ -176,5 +183,6 @@ def _same_share(given: Any, share: float) -> bool:
     return isinstance(given, int | float) and abs(given - share) < _NEAR_SHARES
 
 
-TIME_FIELD, CLASS_FIELD = "data.split.time", "data.split.stratify"
-"""Names under which the time and the class of a row travel in its fields (`weitiao.config.steps.FIELDS`)."""
+TIME_FIELD, CLASS_FIELD, NO_GROUP_FIELD = "data.split.time", "data.split.stratify", "data.split.group"
+"""Names under which the time and the class of a row, and that its group is empty, travel in its fields
+(`weitiao.config.steps.FIELDS`)."""

@@ -32,6 +32,7 @@ class BalancedFile:
         dropped: Rows left out.
         repeated: Copies written.
         classes: Rows of each class before and after.
+        warnings: What to look at.
     """
 
     rows: int
@@ -39,6 +40,7 @@ class BalancedFile:
     dropped: int
     repeated: int
     classes: Mapping[str, tuple[int, int]]
+    warnings: tuple[str, ...] = ()
 
 
 def balance_file(
@@ -94,6 +96,7 @@ def balance_file(
         sum(tally.count for tally in account.dropped.values()),
         account.facts["repeated"],
         {label: (before, after) for label, (before, after) in account.facts["classes"].items()},
+        tuple(account.facts.get("warnings", ())),
     )
 
 

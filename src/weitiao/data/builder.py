@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from weitiao.config import DataConfig, Source, TemplateRef
-from weitiao.config.split import CLASS_FIELD, TIME_FIELD
+from weitiao.config.split import CLASS_FIELD, NO_GROUP_FIELD, TIME_FIELD
 from weitiao.config.steps import FIELDS, step_columns
 from weitiao.data.problems import Problems, nearest
 from weitiao.data.shapes import (
@@ -65,7 +65,7 @@ class Builder:
     Attributes:
         shape: Reads the turns of a row.
         system: Makes the system turn of a row without one; none where it is None or gives an empty text.
-        group: Makes the group value; without it the rounds of a dialogue are a group, and other rows have none.
+        group: Makes the group value; where it is empty the rounds of a dialogue are a group, other rows have none.
         id_column: The user's own id.
         dialogues: One sample for each reply, or one for all.
         tools: Functions for rows that bring none.
@@ -99,11 +99,15 @@ class Builder:
             else Samples((question_of(dialogue),), (0,), 0)
         )
         several = len(samples.messages) > 1
+        meta = self._meta(record.fields)
         group = dialogue.group if several or dialogue.is_round else ""
         if self.group is not None:
-            group = _text(self.group, record.fields)
+            own = _text(self.group, record.fields)
+            if own.strip():
+                group = own
+            else:  # the rounds of a dialogue stay together all the same
+                meta[FIELDS] = {**meta.get(FIELDS, {}), NO_GROUP_FIELD: ""}
         tools = dialogue.tools or self.tools
-        meta = self._meta(record.fields)
         made = [
             Example(
                 content_id(messages, tools),
@@ -184,10 +188,9 @@ def make_builder(
                 made.text_of(probe)
         except FieldError as error:
             if error.in_every_row:  # what is wrong with the probe alone comes up again with its row
-                if key.startswith("split."):
-                    problems.add(str(error), remedy=SPLIT_REMEDY.format(key=key))
-                else:
-                    problems.add(f"{error}{seen_in(error.field, elsewhere or {})}", remedy=COLUMN_REMEDY)
+                remedy = _split_remedy(key)
+                seen = "" if remedy else seen_in(error.field, elsewhere or {})
+                problems.add(f"{error}{seen}", remedy=remedy or COLUMN_REMEDY)
         return made
 
     system = expression("system", source.system or data.system, plain_text=True)
@@ -198,13 +201,9 @@ def make_builder(
         if prompt is None and not problems:  # only with an empty name, which no column has
             problems.add("prompt is empty", remedy=COLUMN_REMEDY)
         shape = None if prompt is None else PromptResponse(prompt, response, history)
-    group = expression("split.group", data.split.group) if data.sources else None
-    asked = {TIME_FIELD: data.split.time, CLASS_FIELD: data.split.stratify} if data.sources else {}
-    placed = {
-        name: made
-        for name, spec in asked.items()
-        if with_response and (made := expression(name.removeprefix("data."), spec)) is not None
-    }
+    asked = _asked_by_split(data, source, expression, OWN_KEYS if with_response else OWN_KEYS[:1])
+    fields = {TIME_FIELD: asked.get("time"), CLASS_FIELD: asked.get("stratify")}
+    placed = {name: made for name, made in fields.items() if made is not None}
     carried = _carried(data, columns, problems) if with_response else ()
     problems.raise_if_any()
     assert shape is not None
@@ -212,8 +211,32 @@ def make_builder(
     id_column = next((names[name] for name in _ID_COLUMNS if name in names), None)
     task = source.task if with_response else None
     return Builder(
-        shape, system, group, id_column, data.dialogues, tuple(tools), with_response, carried, task, placed
+        shape,
+        system,
+        asked.get("group"),
+        id_column,
+        data.dialogues,
+        tuple(tools),
+        with_response,
+        carried,
+        task,
+        placed,
     )
+
+
+def _asked_by_split(
+    data: DataConfig,
+    source: Source,
+    expression: Callable[[str, str | None], Expression | None],
+    keys: Sequence[str],
+) -> dict[str, Expression | None]:
+    """What the split asks of the rows of a source: as the source says, else as ``data.split`` does."""
+    if not data.sources:
+        return {}
+    return {
+        key: expression(f"split.{key}", getattr(data.split, key)) if own is None else expression(key, own)
+        for key, own in ((key, getattr(source, key)) for key in keys)
+    }
 
 
 def _carried(data: DataConfig, columns: Sequence[str], problems: Problems) -> tuple[Expression, ...]:
@@ -297,7 +320,20 @@ COLUMN_REMEDY = (
     '"Question: {{ question }}"'
 )
 
-SPLIT_REMEDY = "set data.{key} to a column that every source has, or to a template over such columns"
+OWN_KEYS = ("group", "time", "stratify")
+"""What the split asks of a row, and a source may have of its own."""
+
+
+def _split_remedy(key: str) -> str | None:
+    if key in OWN_KEYS:
+        return f"set `{key}` of the source to a column of this file, or to a template over its columns"
+    name = key.removeprefix("split.")
+    if name == key:
+        return None
+    return (
+        f"set data.{key} to a column that every source has, or to a template over such columns, or give sources with "
+        f"other columns a `{name}` of their own"
+    )
 
 
 def seen_in(field: str | None, elsewhere: Mapping[str, Sequence[str]]) -> str:

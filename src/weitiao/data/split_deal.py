@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from weitiao.data.split_keys import Hashes, Numbers
 
 TRAIN, DEV, TEST = 0, 1, 2
+_EQUAL = 1e-6  # rows owed that differ by less are the same: what sums of shares leave over decides nothing
 PartNumbers = NDArray[np.int8]
 FoldNumbers = NDArray[np.int64]
 
@@ -42,6 +43,33 @@ def by_number(numbers: Numbers, dev: float, test: float) -> PartNumbers:
     parts[numbers < test + dev] = DEV
     parts[numbers < test] = TEST
     return parts
+
+
+def by_shares(
+    numbers: Numbers, sizes: NDArray[np.int64], strata: Hashes | None, shares: Sequence[float]
+) -> NDArray[np.int64]:
+    """[C] which share each component falls to, so that rows are as the shares say, in every class and in all.
+
+    Class by class, the largest components first, each goes where most rows are owed. What is owed at the end of a
+    class goes on to the next, so that many small classes do not all round the same way.
+
+    Args:
+        numbers: [C] decide between components of equal size.
+        sizes: [C] rows of each.
+        strata: [C] classes, or None.
+        shares: Sum to 1.
+    """
+    keys = [numbers, -sizes] if strata is None else [numbers, -sizes, strata]
+    order = np.lexsort(keys)
+    owed = [0.0] * len(shares)
+    dealt = np.empty(len(numbers), dtype=np.int64)
+    for component, size in zip(order.tolist(), sizes[order].tolist(), strict=True):
+        owed = [rows + share * size for rows, share in zip(owed, shares, strict=True)]
+        most = max(owed)
+        place = next(k for k, rows in enumerate(owed) if rows > most - _EQUAL)
+        owed[place] -= size
+        dealt[component] = place
+    return dealt
 
 
 def lend(parts: PartNumbers, numbers: Numbers, strata: Hashes, wanted: Sequence[Span]) -> Dealt:

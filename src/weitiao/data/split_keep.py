@@ -6,15 +6,16 @@ Legend: N rows, C components, K rows of the earlier version.
 from __future__ import annotations
 
 from array import array
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from weitiao.data.facts import prompt_key
-from weitiao.data.split import PARTS
-from weitiao.data.split_keys import Components, Hashes
+from weitiao.data.split import PARTS, key_hash
+from weitiao.data.split_keys import Components, Hashes, RowKeys
 from weitiao.data.store import CARD, read_examples
 from weitiao.errors import DataError
 
@@ -23,22 +24,40 @@ _NEW = -1
 
 @dataclass(frozen=True)
 class Earlier:
-    """Parts of an earlier version, by prompt.
+    """Parts of an earlier version, by prompt, and by group where a step has rewritten the prompt (noise).
 
     Attributes:
         prompts: [K] hashes of the prompts, sorted, each once.
         parts: [K] 0 train, 1 dev, 2 test; of a prompt that stood in several, the last.
+        groups: [G] hashes of the group keys that stood in one part only, sorted.
+        group_parts: [G].
     """
 
     prompts: Hashes
     parts: NDArray[np.int8]
+    groups: Hashes = field(default_factory=lambda: np.zeros(0, dtype=np.uint64))
+    group_parts: NDArray[np.int8] = field(default_factory=lambda: np.zeros(0, dtype=np.int8))
 
-    def of(self, prompts: Hashes) -> NDArray[np.int8]:
-        """[N] part of each prompt, -1 where it is new."""
-        if not len(self.prompts):
-            return np.full(len(prompts), _NEW, dtype=np.int8)
-        place = np.minimum(np.searchsorted(self.prompts, prompts), len(self.prompts) - 1)
-        return np.where(self.prompts[place] == prompts, self.parts[place], _NEW).astype(np.int8)
+    def of(self, prompts: Hashes, groups: Hashes | None = None) -> NDArray[np.int8]:
+        """[N] part of each row, -1 where it is new.
+
+        Args:
+            prompts: [N].
+            groups: [N] hashes of the group keys, None where they are not known.
+        """
+        found = _looked_up(prompts, self.prompts, self.parts)
+        if groups is None:
+            return found
+        return np.where(found == _NEW, _looked_up(groups, self.groups, self.group_parts), found).astype(
+            np.int8
+        )
+
+
+def _looked_up(keys: Hashes, known: Hashes, parts: NDArray[np.int8]) -> NDArray[np.int8]:
+    if not len(known):
+        return np.full(len(keys), _NEW, dtype=np.int8)
+    place = np.minimum(np.searchsorted(known, keys), len(known) - 1)
+    return np.where(known[place] == keys, parts[place], _NEW).astype(np.int8)
 
 
 @dataclass(frozen=True)
@@ -68,28 +87,49 @@ def read_earlier(folder: Path) -> Earlier:
             f"data.split.keep: {folder}: neither a data set nor a run: no {CARD} and no dataset/{CARD}",
             remedy="name a folder made by `weitiao data prepare` or `weitiao run`; paths start at the recipe's folder",
         )
-    prompts, parts = array("Q"), array("b")
+    prompts, groups, parts = array("Q"), array("Q"), array("b")
     for part, name in enumerate(PARTS):
         for example in read_examples(place / f"{name}.jsonl"):
             prompts.append(prompt_key(example))
+            groups.append(key_hash(0, example.group))
             parts.append(part)
+    return earlier_of(prompts, parts, groups)
+
+
+def earlier_of(prompts: Sequence[int], parts: Sequence[int], groups: Sequence[int] = ()) -> Earlier:
+    """The parts of rows, given one by one.
+
+    Args:
+        prompts: `prompt_key` of each.
+        parts: 0 train, 1 dev, 2 test.
+        groups: `key_hash` of each group key with the seed 0, where groups are to be kept too.
+    """
     hashes = np.array(prompts, dtype=np.uint64)
     order = np.argsort(hashes, kind="stable")
     hashes, known = hashes[order], np.array(parts, dtype=np.int8)[order]
     last = np.append(hashes[1:] != hashes[:-1], True)[: len(hashes)]
-    return Earlier(hashes[last], known[last])
+    return Earlier(hashes[last], known[last], *_of_one_part(np.array(groups, dtype=np.uint64), parts))
 
 
-def keep(parts: NDArray[np.int8], prompts: Hashes, found: Components, earlier: Earlier) -> Kept:
+def _of_one_part(groups: Hashes, parts: Sequence[int]) -> tuple[Hashes, NDArray[np.int8]]:
+    """Groups that stand in one part only, sorted, and their parts."""
+    names, codes = np.unique(groups, return_inverse=True)
+    places = np.zeros((len(names), len(PARTS)), dtype=bool)
+    places[codes, np.array(parts[: len(groups)], dtype=np.int8)] = True
+    alone = places.sum(axis=1) == 1
+    return names[alone], places[alone].argmax(axis=1).astype(np.int8)
+
+
+def keep(parts: NDArray[np.int8], keys: RowKeys, found: Components, earlier: Earlier) -> Kept:
     """Put old rows back where they were; new rows go where most old rows of their component are.
 
     Args:
         parts: [N] of the new split.
-        prompts: [N] hashes of the prompts.
+        keys: Of the rows.
         found: Components of the rows.
         earlier: Of the earlier version.
     """
-    old = earlier.of(prompts)
+    old = earlier.of(keys.prompts.array(), keys.group_names)
     is_old = old != _NEW
     votes = np.zeros((len(found), len(PARTS)), dtype=np.int64)
     np.add.at(votes, (found.of_row[is_old], old[is_old]), 1)

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from weitiao.config import SplitConfig
-from weitiao.config.split import CLASS_FIELD, TIME_FIELD
+from weitiao.config.split import CLASS_FIELD, NO_GROUP_FIELD, TIME_FIELD
 from weitiao.config.steps import FIELDS
 from weitiao.data.column import Column
 from weitiao.data.facts import prompt_key, said
@@ -41,6 +41,8 @@ class RowKeys:
         names: Labels by their hash, the first thousand.
         times: Times of the rows, None where they are not asked for.
         near: Pairs of near-duplicates.
+        unnamed: How many rows have an empty group or class, where the recipe names one.
+        group_names: [N] hashes of the group keys whatever the seed, with ``keep`` only.
         content: With folds, a hash of the ids of all rows in any order: folds of equal rows have it in common.
     """
 
@@ -50,6 +52,8 @@ class RowKeys:
     names: Mapping[int, str] = field(default_factory=dict)
     times: Times | None = None
     near: Edges | None = None
+    unnamed: Mapping[str, int] = field(default_factory=dict)
+    group_names: Hashes | None = None
     content: str = ""
 
     def __len__(self) -> int:
@@ -71,6 +75,11 @@ class Components:
     def __len__(self) -> int:
         return len(self.numbers)
 
+    @property
+    def sizes(self) -> Codes:
+        """[C] rows of each component."""
+        return np.bincount(self.of_row, minlength=len(self)).astype(np.int64)
+
 
 def collect(examples: Iterable[Example], config: SplitConfig, group_of: GroupOf) -> RowKeys:
     """Go through the examples once (with ``near`` twice more) and keep numbers only.
@@ -83,17 +92,22 @@ def collect(examples: Iterable[Example], config: SplitConfig, group_of: GroupOf)
     Raises:
         DataError: Rows whose time cannot be read, all of them.
     """
-    prompts, groups, labels, ids = Column(), Column(), Column(), Column()
+    prompts, groups, labels, ids, group_names = (Column() for _ in range(5))
     names: dict[int, str] = {}
+    unnamed = {"group": 0, "class": 0}
     reader = TimeReader() if config.by == "time" else None
     for example in examples:
         prompts.append(prompt_key(example))
         groups.append(key_hash(config.seed, group_of(example)))
+        if config.keep is not None:
+            group_names.append(key_hash(0, group_of(example)))
+        unnamed["group"] += NO_GROUP_FIELD in fields_of(example)
         if config.folds is not None:
             ids.append(key_hash(0, example.id))
         if config.by == "stratified":
             label = label_of(example)
             key = key_hash(0, label)
+            unnamed["class"] += not label
             labels.append(key)
             if len(names) < _NAMES_KEPT:
                 names.setdefault(key, label)
@@ -111,6 +125,8 @@ def collect(examples: Iterable[Example], config: SplitConfig, group_of: GroupOf)
         names,
         reader.times() if reader is not None else None,
         near,
+        {what: count for what, count in unnamed.items() if count},
+        group_names.array() if config.keep is not None else None,
         hashlib.sha256(np.sort(ids.array()).tobytes()).hexdigest()[:16] if config.folds is not None else "",
     )
 

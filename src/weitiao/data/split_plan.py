@@ -60,7 +60,7 @@ def _by_own_group(keys: RowKeys, config: SplitConfig) -> Plan | None:
 
     A component is then a group, and its number that of the group. Takes a byte a row instead of some fifty.
     """
-    if config.by != "hash" or config.folds is not None or keys.near is not None:
+    if config.by != "hash" or config.exact or config.folds is not None or keys.near is not None:
         return None
     shared = repeated_rows(keys.prompts)
     prompts, groups = keys.prompts.take(shared), keys.groups.take(shared)
@@ -69,7 +69,8 @@ def _by_own_group(keys: RowKeys, config: SplitConfig) -> Plan | None:
     if ((prompts[1:] == prompts[:-1]) & (groups[1:] != groups[:-1])).any():
         return None
     dealt = (deal.by_number(numbers_of(some), config.dev, config.test) for some in keys.groups.chunks())
-    return Plan(np.concatenate([np.zeros(0, np.int8), *dealt]), {}, (), keys.prompts)
+    parts = np.concatenate([np.zeros(0, np.int8), *dealt])
+    return Plan(parts, _unnamed_rows(keys), tuple(_unnamed(keys, config)), keys.prompts)
 
 
 def _settled(
@@ -78,7 +79,7 @@ def _settled(
     """The parts of all rows with those of an earlier version where they were, and what to warn of."""
     if earlier is None:
         return parts, []
-    kept = keep(parts, keys.prompts.array(), found, earlier)
+    kept = keep(parts, keys, found, earlier)
     facts["rows_kept"] = kept.rows
     facts["rows_that_would_be_elsewhere"] = int((kept.parts != parts).sum())
     if not kept.torn:
@@ -91,13 +92,12 @@ def _settled(
 
 def _planned(keys: RowKeys, found: Components, config: SplitConfig, earlier: Earlier | None = None) -> Plan:
     classes = None if keys.labels is None else strata(keys.labels, found)
-    facts: dict[str, Any] = {}
-    warnings: list[str] = []
+    facts, warnings = _unnamed_rows(keys), _unnamed(keys, config)
     if keys.near is not None:
         alone = components(keys.prompts, keys.groups)
         facts["near_duplicates"] = {"groups_joined": len(alone) - len(found)}
     if config.folds is not None:
-        numbers = deal.fold_of(found.numbers, config.folds, classes)
+        numbers = _fold_numbers(found, classes, config)
         parts, num_lent = _of_fold(found, numbers, classes, config, config.fold or 1)
         facts["content"] = keys.content
         facts["fold_rows"] = np.bincount(numbers[found.of_row], minlength=config.folds).tolist()
@@ -106,9 +106,10 @@ def _planned(keys: RowKeys, found: Components, config: SplitConfig, earlier: Ear
                 f"this is fold 1 of {config.folds} (data.split.folds); `weitiao run` trains all of them"
             )
     elif config.by == "time":
-        return _planned_by_time(keys, found, config, earlier, facts)
+        plan = _planned_by_time(keys, found, config, earlier, facts)
+        return replace(plan, warnings=(*warnings, *plan.warnings))
     else:
-        parts, num_lent = deal.by_number(found.numbers, config.dev, config.test), 0
+        parts, num_lent = _by_shares(found, classes, config), 0
         if classes is not None:
             parts, num_lent = deal.lend(parts, found.numbers, classes, deal.spans(config.dev, config.test))
     of_row, torn = _settled(parts[found.of_row], keys, found, earlier, facts)
@@ -121,10 +122,39 @@ def _planned(keys: RowKeys, found: Components, config: SplitConfig, earlier: Ear
         facts["classes"], lacking = _class_table(keys, of_row, config)
         if lacking:
             warnings.append(
-                f"{len(lacking)} classes have too few groups to be in every part: {', '.join(lacking[:5])}"
+                f"{len(lacking)} {'class has' if len(lacking) == 1 else 'classes have'} too few groups to be in every "
+                f"part: {', '.join(lacking[:5])}"
                 f"{', ...' if len(lacking) > 5 else ''}"
             )
     return Plan(of_row, facts, tuple(warnings))
+
+
+def _unnamed_rows(keys: RowKeys) -> dict[str, Any]:
+    return {f"rows_without_{what}": count for what, count in keys.unnamed.items()}
+
+
+def _unnamed(keys: RowKeys, config: SplitConfig) -> list[str]:
+    """What becomes of rows whose group or class is empty."""
+    said = {
+        "group": f"no group (`{config.group or 'group'}` is empty there): each is dealt by its prompt",
+        "class": f"no class (`{config.stratify or 'response'}` is empty there): together they count as a class",
+    }
+    rows = {what: f"{count:,} row{'s' if count > 1 else ''}" for what, count in keys.unnamed.items()}
+    return [f"data.split: {count} with {said[what]}" for what, count in rows.items()]
+
+
+def _by_shares(found: Components, classes: Hashes | None, config: SplitConfig) -> deal.PartNumbers:
+    if not config.exact:
+        return deal.by_number(found.numbers, config.dev, config.test)
+    shares = (1 - config.dev - config.test, config.dev, config.test)
+    return deal.by_shares(found.numbers, found.sizes, classes, shares).astype(np.int8)
+
+
+def _fold_numbers(found: Components, classes: Hashes | None, config: SplitConfig) -> deal.FoldNumbers:
+    assert config.folds is not None
+    if not config.exact:
+        return deal.fold_of(found.numbers, config.folds, classes)
+    return deal.by_shares(found.numbers, found.sizes, classes, [1 / config.folds] * config.folds)
 
 
 def _of_fold(
@@ -138,7 +168,7 @@ def _empty_in_folds(keys: RowKeys, found: Components, config: SplitConfig) -> li
     """Empty parts of all folds: that of the last one must not show after the others have been trained."""
     assert config.folds is not None
     classes = None if keys.labels is None else strata(keys.labels, found)
-    numbers = deal.fold_of(found.numbers, config.folds, classes)
+    numbers = _fold_numbers(found, classes, config)
     return [
         f"{name} of fold {fold}"
         for fold in range(1, config.folds + 1)
@@ -154,8 +184,7 @@ def _planned_by_time(
     values = keys.times.values
     newest = np.full(len(found), -np.inf)
     np.maximum.at(newest, found.of_row, values)
-    sizes = np.bincount(found.of_row, minlength=len(found))
-    dev_from, test_from = find_cuts(keys.times, newest, sizes, config)
+    dev_from, test_from = find_cuts(keys.times, newest, found.sizes, config)
     cut = deal.by_time(newest, dev_from, test_from)[found.of_row]
     parts, warnings = _settled(cut, keys, found, earlier, facts)
     for name, time, share in (("dev_from", dev_from, config.dev), ("test_from", test_from, config.test)):

@@ -1,14 +1,16 @@
 """The percentile bootstrap over samples, vectorised.
 
 A resample of N samples with replacement is a row of N counts that sum to N; its value follows from
-``counts @ pieces``. Legend: N samples, S pieces, R resamples.
+``counts @ pieces``. Samples of one group are no independent witnesses, so whole groups are drawn; the counts are then
+scaled to sum to N, which makes each value a ratio of sums. Legend: N samples, G groups, S pieces, R resamples.
 
-Source: Efron & Tibshirani 1993, chapter 13 (percentile interval); Koehn 2004 (paired, for BLEU).
+Source: Efron & Tibshirani 1993, chapter 13 (percentile interval); Koehn 2004 (paired, for BLEU); Davison & Hinkley
+1997, section 3.8 (groups drawn whole).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -38,8 +40,19 @@ class Measured:
         return {k: float(v) for k, v in self.combine(self.pieces.sum(axis=0), len(self.pieces)).items()}
 
 
-def _draws(n: int, resamples: int, seed: int) -> Iterator[Array]:
+def group_codes(groups: Sequence[str]) -> NDArray[np.int64]:
+    """[N] numbers of the groups in order of appearance."""
+    known: dict[str, int] = {}
+    return np.array([known.setdefault(group, len(known)) for group in groups], dtype=np.int64)
+
+
+def _draws(n: int, resamples: int, seed: int, codes: NDArray[np.int64] | None) -> Iterator[Array]:
     """Blocks of resamples as counts, [<= R, N] each; the same for the same arguments."""
+    if codes is not None and codes.max(initial=-1) + 1 < n:
+        for drawn in _draws(int(codes.max()) + 1, resamples, seed, None):
+            counts = drawn[:, codes]
+            yield counts * (n / counts.sum(axis=1, keepdims=True))
+        return
     rng = np.random.default_rng(seed)
     block = max(1, _CELLS // n)
     for start in range(0, resamples, block):
@@ -48,7 +61,9 @@ def _draws(n: int, resamples: int, seed: int) -> Iterator[Array]:
         yield np.bincount(index.ravel(), minlength=rows * n).reshape(rows, n).astype(np.float64)
 
 
-def resample(measured: list[Measured], *, resamples: int, seed: int) -> list[dict[str, Array]]:
+def resample(
+    measured: list[Measured], *, resamples: int, seed: int, codes: NDArray[np.int64] | None = None
+) -> list[dict[str, Array]]:
     """Values of every resample, [R] by name for each of ``measured``, all from the same resamples.
 
     Args:
@@ -56,12 +71,13 @@ def resample(measured: list[Measured], *, resamples: int, seed: int) -> list[dic
             differences between two of them are paired.
         resamples: R.
         seed: Seed of the draw.
+        codes: [N] from `group_codes`; None where every sample stands for itself.
     """
     if not measured:  # every metric that was asked for does not apply
         return []
     n = len(measured[0].pieces)
     blocks: list[list[Mapping[str, Array]]] = [[] for _ in measured]
-    for counts in _draws(n, resamples, seed):
+    for counts in _draws(n, resamples, seed, codes):
         for found, m in zip(blocks, measured, strict=True):
             found.append(m.combine(counts @ m.pieces, n))
     return [{name: np.concatenate([b[name] for b in found]) for name in found[0]} for found in blocks]

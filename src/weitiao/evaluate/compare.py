@@ -6,7 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from weitiao.evaluate.bootstrap import estimate, resample
+import numpy as np
+from numpy.typing import NDArray
+
+from weitiao.evaluate.bootstrap import estimate, group_codes, resample
 from weitiao.evaluate.closed_set import CLOSED_SET_RULE, ClosedSet, describe_confusion, find_closed_set
 from weitiao.evaluate.score import measure
 from weitiao.types import Estimate
@@ -59,6 +62,8 @@ def compare(
     metrics: Sequence[str],
     bootstrap: int = 1000,
     seed: int = 0,
+    *,
+    groups: Sequence[str] | None = None,
 ) -> Comparison:
     """Score the answers before and after tuning on the same resamples.
 
@@ -69,6 +74,7 @@ def compare(
         metrics: As in `weitiao.evaluate.score.score`.
         bootstrap: Resamples of every 95% interval.
         seed: Seed of the resamples.
+        groups: [N] samples of one group are drawn together; None: every sample stands for itself.
 
     Raises:
         DataError: There is no sample.
@@ -79,7 +85,9 @@ def compare(
     sides = {"after": measure(after, references, metrics, closed_set)}
     if before is not None:
         sides["before"] = measure(before, references, metrics, closed_set)
-    draws = iter(resample([m for side in sides.values() for m in side], resamples=bootstrap, seed=seed))
+    codes = None if groups is None else group_codes(groups)
+    every = [m for side in sides.values() for m in side]
+    draws = iter(resample(every, resamples=bootstrap, seed=seed, codes=codes))
     values = {side: {k: v for m in ms for k, v in m.values().items()} for side, ms in sides.items()}
     drawn = {side: {k: v for _ in ms for k, v in next(draws).items()} for side, ms in sides.items()}
     estimates = {
@@ -98,7 +106,7 @@ def compare(
         difference=difference,
         closed_set=closed_set,
         confusion=_confusion(before, after, references, closed_set, "accuracy" in values["after"]),
-        notes=_notes(metrics, closed_set),
+        notes=(*_notes(metrics, closed_set), *_of_groups(n, codes)),
     )
 
 
@@ -117,6 +125,16 @@ def _confusion(
         for side, answers in sides.items()
         if answers is not None
     }
+
+
+def _of_groups(n: int, codes: NDArray[np.int64] | None) -> tuple[str, ...]:
+    count = n if codes is None else len(np.unique(codes))
+    if count == n:
+        return ()
+    return (
+        f"The {n:,} rows are {count:,} groups (of data.split, or the rounds of a dialogue). Rows of a group resemble "
+        "each other, so the 95% intervals draw groups, not rows.",
+    )
 
 
 def _notes(metrics: Sequence[str], closed_set: ClosedSet) -> tuple[str, ...]:

@@ -17,6 +17,7 @@ import torch
 from rich.console import Console
 
 from weitiao.config import Recipe
+from weitiao.data import load as load_dataset
 from weitiao.errors import TrainError, collect
 from weitiao.evaluate import compare
 from weitiao.evaluate.folds import SCHEMA_VERSION, fold_page, spread
@@ -133,6 +134,7 @@ def _finish(out: Path, recipe: Recipe, folds: int) -> dict[str, Any]:
         evaluate.metrics,
         evaluate.bootstrap,
         recipe.seed,
+        groups=[group for n in reports for group in _groups(out / f"fold-{n}")],
     )
     measured = comparison.as_report()
     first = reports[1]
@@ -228,6 +230,12 @@ def _same_content(out: Path, folds: int) -> str:
             remedy=f"delete {fewest} (or those made from the older rows), then run again with --resume",
         )
     return next(iter(found))
+
+
+def _groups(fold: Path) -> list[str]:
+    """Group of each row that a fold has predicted."""
+    group_of = {example.id: example.group for example in load_dataset(fold / "dataset").test}
+    return [group_of[row["id"]] for row in _lines(fold / "predictions.jsonl")]
 
 
 def _json(path: Path) -> Any:

@@ -92,7 +92,7 @@ def evaluate_adapter(
     references = reference_texts(loaded.format, examples)
     report = {
         "name": f"{loaded.config.get('name', 'adapter')} on {Path(data).name}",
-        **_compared(base_says, adapter_says, references, chosen),
+        **_compared(base_says, adapter_says, references, chosen, [example.group for example in examples]),
         "method": loaded.config["method"],
         "train": dict.fromkeys(REQUIRED["train"]),  # nothing was trained here
         "adapter": {"parameters": loaded.describe()["parameters"], "bytes": _size(Path(adapter))},
@@ -141,9 +141,14 @@ def _answers(
 
 
 def _compared(
-    before: Answers | None, after: Answers, references: Sequence[str], metrics: tuple[str, ...]
+    before: Answers | None,
+    after: Answers,
+    references: Sequence[str],
+    metrics: tuple[str, ...],
+    groups: Sequence[str],
 ) -> dict[str, Any]:
-    return compare(None if before is None else before.texts, after.texts, references, metrics).as_report()
+    texts = None if before is None else before.texts
+    return compare(texts, after.texts, references, metrics, groups=groups).as_report()
 
 
 def _as_recipe(loaded: Loaded, data: Path, prompt: str | None, response: str | None) -> Recipe:

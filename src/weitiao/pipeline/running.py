@@ -30,6 +30,7 @@ from weitiao.pipeline.answering import (
 )
 from weitiao.pipeline.files import claim, versions, write_bytes, write_json, write_lines, write_text, writing
 from weitiao.pipeline.opening import Opened, attach, notes, open_recipe
+from weitiao.pipeline.origins import write_origins
 from weitiao.pipeline.robustness_run import RobustnessPlan, plan_robustness
 from weitiao.pipeline.suspects import summary, suspects_of
 from weitiao.recipe import Resolved, dump, load_recipe
@@ -105,9 +106,9 @@ def run(
         console: For progress; None is silent.
 
     Returns:
-        The report and the run folder with ``recipe.yaml``, ``dataset/``, ``adapter/``, ``checkpoints/``,
-        ``trainer_state.json``, ``losses.safetensors``, ``predictions.jsonl``, ``report.json`` and ``report.html``;
-        with ``evaluate.robustness`` also ``robustness.jsonl``.
+        The report and the run folder with ``recipe.yaml``, ``sources.json``, ``dataset/``, ``adapter/``,
+        ``checkpoints/``, ``trainer_state.json``, ``losses.safetensors``, ``predictions.jsonl``, ``report.json`` and
+        ``report.html``; with ``evaluate.robustness`` also ``robustness.jsonl``.
 
     Raises:
         WeitiaoError: What is wrong and what to do; nothing is left half-written.
@@ -133,7 +134,7 @@ def run_one(
     try:
         opened = open_recipe(resolved)
         checked = with_checks(opened.dataset, opened.recipe.data, root=resolved.root)
-        prepared = _Run(replace(opened, dataset=checked), folder, resume, console)
+        prepared = _Run(replace(opened, dataset=checked), folder, resume, console, resolved.root)
         prepared.check()
         plan = plan_robustness(prepared.opened, resolved.root, prepared.scored())
     except Exception:
@@ -151,6 +152,7 @@ class _Run:
     out: Path
     resume: bool
     console: Console | None
+    root: Path = Path()
 
     def check(self) -> None:
         """Find before the first file is written what would only show after minutes.
@@ -207,6 +209,7 @@ class _Run:
 
     def _write_inputs(self) -> None:
         write_text(self.out / "recipe.yaml", dump(self.opened.recipe))
+        write_origins(self.out, self.opened.dataset.card["sources"], self.root)
         with writing(self.out / "dataset"):
             save(self.opened.dataset, self.out / "dataset")
 
@@ -308,10 +311,9 @@ class _Run:
             references = reference_texts(opened.format, examples)
             texts = None if before is None else before.texts
             evaluate = recipe.evaluate
-            comparison = compare(
-                texts, after.texts, references, evaluate.metrics, evaluate.bootstrap, recipe.seed
-            )
-            measured = comparison.as_report()
+            wanted = (evaluate.metrics, evaluate.bootstrap, recipe.seed)
+            groups = [example.group for example in examples]
+            measured = compare(texts, after.texts, references, *wanted, groups=groups).as_report()
             rows = prediction_rows(examples, references, before, after)
         write_lines(self.out / "predictions.jsonl", rows)
         write_bytes(self.out / LOSSES, to_bytes(fitted.losses.tensors()))

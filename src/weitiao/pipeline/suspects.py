@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Sequence
-from dataclasses import replace
+import json
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +18,10 @@ from safetensors import SafetensorError
 from weitiao.config import Recipe
 from weitiao.data import load as load_dataset
 from weitiao.errors import DataError
-from weitiao.evaluate.suspects import By, Suspects, find_suspects
+from weitiao.evaluate.suspects import By, HeldOut, Suspects, complete_passes, find_suspects
 from weitiao.evaluate.suspects.page import render
 from weitiao.pipeline.files import write_lines, write_text
+from weitiao.pipeline.origins import changed_since
 from weitiao.recipe import load_recipe
 from weitiao.train import checkpoint
 from weitiao.train.losses import LOSSES, SampleLosses
@@ -37,6 +40,8 @@ _COLUMNS = (
     "variability",
     "late_loss",
     "answers of the nearest rows",
+    "answer of the adapter not trained on it",
+    "its confidence in the given answer",
 )
 
 
@@ -45,7 +50,7 @@ def suspects(run: str | Path, *, limit: int = 50, by: By = "suspicion") -> Suspe
 
     Args:
         run: Folder of a run; one that is still training or was interrupted counts up to its last checkpoint. Of a
-            run over folds every row is listed, by the mean over the folds that were trained on it.
+            run over folds every row is listed, by the mean over the finished folds that were trained on it.
         limit: At most so many.
         by: Order, see `weitiao.evaluate.suspects.Dynamics.order`.
 
@@ -60,25 +65,46 @@ def suspects(run: str | Path, *, limit: int = 50, by: By = "suspicion") -> Suspe
         )
     recipe = load_recipe(folder / "recipe.yaml").value
     folds = sorted(path for path in folder.glob("fold-*") if path.is_dir())
-    if folds:
-        found = find_suspects(*_over_folds([_trained_on(fold) for fold in folds]), limit=limit, by=by)
-    else:
+    if not folds:
         found = suspects_of(*_trained_on(folder), recipe, limit=limit, by=by)
-    return replace(found, notes=_unfinished(folder, folds, recipe))
+        return replace(found, notes=(*_unfinished(folder), *changed_since(folder)))
+    used, notes = _usable(folds, recipe.data.split.folds or len(folds))
+    table = _over_folds([_trained_on(fold) for fold in used])
+    held_out = {name: said for fold in used for name, said in _held_out(fold)}
+    found = find_suspects(table.rows, table.losses, limit=limit, by=by, held_out=held_out)
+    return replace(found, notes=(*notes, *table.notes(used), *changed_since(used[0])))
 
 
-def _unfinished(folder: Path, folds: Sequence[Path], recipe: Recipe) -> tuple[str, ...]:
-    """What is not there yet of a run that goes on, or was interrupted."""
-    notes = []
-    if folds and len(folds) < (recipe.data.split.folds or 0):
-        notes.append(
-            f"{len(folds)} of {recipe.data.split.folds} folds are there: rows that only the others train on are missing"
+def _unfinished(run: Path) -> list[str]:
+    """What is to be said of a run that goes on, or was interrupted."""
+    if (run / LOSSES).is_file():
+        return []
+    last = checkpoint.newest(run / "checkpoints")
+    return [f"{run} has not finished: this is what {last.name if last else 'it'} knows"]
+
+
+def _usable(begun: Sequence[Path], wanted: int) -> tuple[list[Path], list[str]]:
+    """The folds that can be told beside each other, and what is to be said of the others.
+
+    A row that one fold has trained on once looks wrong beside rows that another has trained on ten times. So a fold
+    that has not finished counts only where none has.
+    """
+    done = [fold for fold in begun if (fold / LOSSES).is_file()]
+    if not done:
+        first = next(
+            (fold for fold in begun if checkpoint.newest(fold / "checkpoints") is not None), begun[0]
         )
-    for run in folds or [folder]:
-        if not (run / LOSSES).is_file():
-            last = checkpoint.newest(run / "checkpoints")
-            notes.append(f"{run} has not finished: this is what {last.name if last else 'it'} knows")
-    return tuple(notes)
+        done = [first]
+    if len(done) == wanted:
+        return done, []
+    notes = [
+        f"{len(done)} of {wanted} folds {'is' if len(done) == 1 else 'are'} counted: rows that only the others train "
+        "on are missing"
+    ]
+    left = [fold.name for fold in begun if fold not in done]
+    if left:
+        notes.append(f"{', '.join(left)} {'has' if len(left) == 1 else 'have'} not finished and is left out")
+    return done, [*notes, *(_unfinished(done[0]) if len(done) == 1 else [])]
 
 
 def _trained_on(folder: Path) -> tuple[Sequence[Example], SampleLosses]:
@@ -94,25 +120,62 @@ def _trained_on(folder: Path) -> tuple[Sequence[Example], SampleLosses]:
     return examples, losses
 
 
-def _over_folds(
-    folds: Sequence[tuple[Sequence[Example], SampleLosses]],
-) -> tuple[list[Example], NDArray[np.float32]]:
-    """All rows, and their losses [V, N]: the mean over the folds that were trained on a row as often."""
-    samples: dict[str, list[tuple[int, int]]] = {}
+@dataclass(frozen=True)
+class _Table:
+    """Rows of several folds.
+
+    Attributes:
+        rows: [N] all rows, each once.
+        losses: [V, N] the mean over the folds that were trained on a row.
+        passes: Passes of each fold, of which the fewest are in the table.
+    """
+
+    rows: list[Example]
+    losses: NDArray[np.float32]
+    passes: list[int]
+
+    def notes(self, folds: Sequence[Path]) -> list[str]:
+        fewest = min(self.passes)
+        if max(self.passes) == fewest:
+            return []
+        stopped = [fold.name for fold, passes in zip(folds, self.passes, strict=True) if passes == fewest]
+        return [
+            f"only the first {fewest} passes count, so that all rows have as many: {', '.join(stopped)} stopped there"
+        ]
+
+
+def _over_folds(folds: Sequence[tuple[Sequence[Example], SampleLosses]]) -> _Table:
+    """All rows with their losses; passes that some folds have not made are left out of all of them."""
+    whole = [complete_passes(losses.mean.numpy()) for _, losses in folds]
+    passes = [len(mean) for mean in whole]
+    samples: dict[str, list[NDArray[np.float32]]] = {}
     rows: dict[str, Example] = {}
-    for fold, (examples, _) in enumerate(folds):
+    for (examples, _), mean in zip(folds, whole, strict=True):
         for number, example in enumerate(examples):
             rows.setdefault(example.id, example)
-            samples.setdefault(example.id, []).append((fold, number))
-    passes = max(len(losses.mean) for _, losses in folds)
-    table = np.full((passes, len(rows)), np.nan, dtype=np.float32)
-    for column, places in enumerate(samples.values()):
-        for visit in range(passes):
-            known = [folds[f][1].mean[visit, n] for f, n in places if visit < len(folds[f][1].mean)]
-            values = [float(value) for value in known if not value.isnan()]
-            if values:
-                table[visit, column] = sum(values) / len(values)
-    return list(rows.values()), table
+            samples.setdefault(example.id, []).append(mean[: min(passes), number])
+    table = np.stack([_mean_known(np.stack(known)) for known in samples.values()], axis=1)
+    return _Table(list(rows.values()), table, passes)
+
+
+def _held_out(fold: Path) -> Iterator[tuple[str, HeldOut]]:
+    """What a fold answered to the rows that it tested, by their ids; nothing where it has not got so far."""
+    file = fold / "predictions.jsonl"
+    if not file.is_file():
+        return
+    for line in file.read_text(encoding="utf-8").split("\n"):
+        if line:
+            row = json.loads(line)
+            of_given = row["reference_logprob"]["after"]
+            yield row["id"], HeldOut(row["after"]["text"], math.exp(of_given["mean"]))
+
+
+def _mean_known(values: NDArray[np.float32]) -> NDArray[np.float32]:
+    """[V] mean over the first axis of what is no NaN; NaN where all of it is."""
+    known = ~np.isnan(values)
+    count = known.sum(axis=0)
+    total = np.where(known, values, 0).sum(axis=0)
+    return np.where(count > 0, total / np.maximum(count, 1), np.nan).astype(np.float32)
 
 
 def suspects_of(
@@ -199,6 +262,7 @@ def _table(found: Suspects) -> str:
             s.row.answer,
             *numbers,
             answers,
+            *((s.held_out.answer, f"{s.held_out.confidence:.4f}") if s.held_out else ("", "")),
         ]
         writer.writerow([_plain(value) for value in row])
     return "\ufeff" + text.getvalue()

@@ -38,7 +38,7 @@ class Balance:
         Raises:
             DataError: There are no classes, or one has too few rows to cut the others to the target.
         """
-        groups = classes_of(examples, self.config.by, self.config.max_classes, self.name)
+        groups = classes_of(examples, self.config.by, self.config.max_classes, self.name, account)
         target = self._target(groups.counts)
         targets = {label: self._rows(count, target) for label, count in groups.counts.items()}
         account.facts.update(by=self.config.by, method=self.config.method, target=target)
@@ -90,7 +90,7 @@ class Weigh:
         Raises:
             DataError: There are no classes, or the recipe's weights name others than there are.
         """
-        groups = classes_of(examples, self.config.by, self.config.max_classes, self.name)
+        groups = classes_of(examples, self.config.by, self.config.max_classes, self.name, account)
         weights = class_weights(groups.counts, self.config)
         account.facts.update(
             by=self.config.by,

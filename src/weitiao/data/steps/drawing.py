@@ -128,7 +128,7 @@ class Groups:
         )
 
 
-def classes_of(examples: Iterable[Example], by: str, max_classes: int, name: str) -> Groups:
+def classes_of(examples: Iterable[Example], by: str, max_classes: int, name: str, account: Account) -> Groups:
     """The examples by class.
 
     Args:
@@ -136,6 +136,7 @@ def classes_of(examples: Iterable[Example], by: str, max_classes: int, name: str
         by: As in the recipe.
         max_classes: More than these are no classes.
         name: Of the step, for the message.
+        account: Gets a warning where rows have no class.
 
     Raises:
         DataError: Too many classes.
@@ -149,6 +150,12 @@ def classes_of(examples: Iterable[Example], by: str, max_classes: int, name: str
             f"more than max_classes, {max_classes}: these are no classes. The most frequent: {most}",
             remedy="set `by` to the column that holds the class, or raise max_classes",
         )
+    empty = sum(count for label, count in groups.counts.items() if not label.strip())
+    if empty:
+        rows = f"{empty:,} row{'s' if empty > 1 else ''}"
+        account.facts["warnings"] = [
+            f"{name}: {rows} with no class (`{by}` is empty there): together they count as a class"
+        ]
     return groups
 
 

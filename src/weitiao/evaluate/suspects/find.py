@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 from weitiao.data.card import said
 from weitiao.data.check.text import common_segments, core
 from weitiao.evaluate.suspects.neighbours import Neighbours, groups
-from weitiao.evaluate.suspects.rank import By, Dynamics, dynamics
+from weitiao.evaluate.suspects.rank import By, Dynamics, complete_passes, dynamics
 from weitiao.evaluate.suspects.spikes import Spike, Step, spikes_of, steps_of
 from weitiao.types import Example
 
@@ -54,6 +55,19 @@ class Near:
 
 
 @dataclass(frozen=True)
+class HeldOut:
+    """What a model says about a row that it was not trained on.
+
+    Attributes:
+        answer: Its own.
+        confidence: Probability of the given answer, geometric mean over its tokens, 0 to 1.
+    """
+
+    answer: str
+    confidence: float
+
+
+@dataclass(frozen=True)
 class Suspect:
     """A row that is probably labelled wrongly.
 
@@ -67,6 +81,7 @@ class Suspect:
         losses: Loss at each visit, nats per target.
         group: Suspects that resemble each other have the same number, from 1 on.
         neighbours: Rows that resemble it, nearest first.
+        held_out: Of the fold that tested it, in a run over folds.
     """
 
     rank: int
@@ -78,9 +93,14 @@ class Suspect:
     losses: tuple[float, ...]
     group: int
     neighbours: tuple[Near, ...]
+    held_out: HeldOut | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """JSON-able, as in ``suspects.jsonl``."""
+        held_out = self.held_out and {
+            "answer": self.held_out.answer,
+            "confidence": round(self.held_out.confidence, 4),
+        }
         return {
             "rank": self.rank,
             "id": self.row.id,
@@ -93,6 +113,7 @@ class Suspect:
             "late_loss": round(self.late_loss, 4),
             "losses": [round(loss, 4) for loss in self.losses],
             "group": self.group,
+            **({"held_out": held_out} if held_out else {}),
             "neighbours": [
                 {
                     "id": near.row.id,
@@ -115,7 +136,7 @@ class Suspects:
         found: In the order asked for.
         rows: All rows of the training part, rows that repeat each other once.
         dynamics: Of `rows`.
-        passes: Passes over the training part.
+        passes: Passes over the training part, all of it.
         by: What they are ordered by.
         steps: All optimizer steps.
         spikes: Steps whose loss stands out; their rows are numbers of training samples.
@@ -147,8 +168,11 @@ def find_suspects(
     targets: NDArray[np.int64] | None = None,
     orders: Sequence[Sequence[int]] = (),
     batch_size: int = 1,
+    held_out: Mapping[str, HeldOut] = MappingProxyType({}),
 ) -> Suspects:
     """Rank the rows of a training part by what training said about their labels.
+
+    A last pass that was not finished counts for the steps only.
 
     Args:
         examples: [N] training part, in the order of the samples.
@@ -158,9 +182,10 @@ def find_suspects(
         targets: [N] targets of each sample; with `orders`, for the loss of each step.
         orders: [V] order of the samples of each pass.
         batch_size: Samples of a step.
+        held_out: By id of the examples, what a model says that was not trained on them.
     """
     samples, firsts = _distinct(examples)
-    merged = _merged(mean, samples, len(firsts))
+    merged = complete_passes(_merged(mean, samples, len(firsts)))
     rows = _rows(examples, samples, firsts)
     found = dynamics(merged)
     ranked = found.order(by)[:limit]
@@ -180,6 +205,7 @@ def find_suspects(
                 Near(rows[o], s, float(found.confidence[o]), rows[o].answer == rows[n].answer)
                 for o, s in near[k]
             ),
+            held_out=held_out.get(rows[n].id),
         )
         for k, n in enumerate(ranked)
     )
@@ -189,7 +215,9 @@ def find_suspects(
         weights = np.array([example.weight for example in examples])
         steps = steps_of(mean, targets, weights, orders, batch_size)
         spikes = spikes_of(steps, mean, targets, weights)
-    return Suspects(suspects, tuple(rows), found, len(mean), by, tuple(steps), tuple(spikes), tuple(samples))
+    return Suspects(
+        suspects, tuple(rows), found, len(merged), by, tuple(steps), tuple(spikes), tuple(samples)
+    )
 
 
 def _distinct(examples: Sequence[Example]) -> tuple[list[int], list[int]]:

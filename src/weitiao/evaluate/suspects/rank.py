@@ -49,6 +49,16 @@ class Dynamics:
         return known[np.argsort(-values[known], kind="stable")].tolist()
 
 
+def complete_passes(mean: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The passes without a last one that was not finished: rows it had not reached would look wrong beside the others.
+
+    Args:
+        mean: [V, N] as for `dynamics`.
+    """
+    visited = (~np.isnan(mean)).sum(axis=1)
+    return mean[:-1] if len(mean) > 1 and visited[-1] < visited[0] else mean
+
+
 def dynamics(mean: NDArray[np.float32]) -> Dynamics:
     """What the losses of N rows over V passes say.
 
@@ -62,7 +72,7 @@ def dynamics(mean: NDArray[np.float32]) -> Dynamics:
     passes = len(losses)
     first_late = passes - max(1, passes // _LATE)
     late = np.where(visited, losses, 0.0)
-    # a run that was cut short has visited some rows once less: their last passes are those they have
+    # a row that was visited less often than others: its last passes are those it has
     rank_from_end = np.cumsum(visited[::-1], axis=0)[::-1]
     is_late = visited & (rank_from_end <= passes - first_late)
     count, num_late = np.maximum(visited.sum(0), 1), np.maximum(is_late.sum(0), 1)
