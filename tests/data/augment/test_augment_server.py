@@ -272,8 +272,10 @@ def test_a_server_that_is_down(chat: Chat, job: Job) -> None:
 
 def test_nobody_listens(job: Job) -> None:
     job.url = "http://127.0.0.1:9/v1"  # discard
-    with pytest.raises(ModelError, match="no connection"):
-        ask(job, 6, endpoint={"retries": 1})
+    for number in (1, 6):  # one is fewer than the failures in a row after which no more is sent
+        with pytest.raises(ModelError, match="no connection"):
+            ask(job, number, endpoint={"retries": 1})
+        assert not (job.folder / "out.jsonl").exists()
 
 
 @pytest.mark.parametrize(
