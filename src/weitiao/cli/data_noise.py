@@ -13,45 +13,50 @@ from weitiao.errors import ConfigError
 _KINDS = "mask, homophone, near_homophone, drop, repeat, filler, numeral"
 
 
+_File = Annotated[Path, typer.Argument(metavar="FILE", help="json, jsonl, csv, tsv, xlsx or parquet.")]
+_Output = Annotated[Path, typer.Option("--output", metavar="FILE", help="A .jsonl file.")]
+_Cer = Annotated[
+    float, typer.Option("--cer", metavar="RATE", min=0.001, max=0.5, help="Character error rate to reach.")
+]
+_Column = Annotated[
+    str | None,
+    typer.Option("--column", help="The text to damage. Default: text, prompt, question, sentence or input."),
+]
+_Spans = Annotated[
+    str | None,
+    typer.Option(
+        "--spans", metavar="COLUMN", help="Labelled spans, or a tag for each character; they move along."
+    ),
+]
+_Mix = Annotated[
+    list[str] | None,
+    typer.Option("--mix", metavar="KIND=WEIGHT", help=f"What is done how often; several allowed: {_KINDS}."),
+]
+_Mask = Annotated[str, typer.Option("--mask", metavar="CHARACTER", help="For the kind mask.")]
+_Filler = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--filler", metavar="WORD", help="For the kind filler, instead of 嗯, 那个, uh ...; several allowed."
+    ),
+]
+_Share = Annotated[
+    float, typer.Option("--share", min=0.001, max=1, help="Share of the rows that are damaged.")
+]
+_Seed = Annotated[int, typer.Option("--seed", min=0, help="Of all choices.")]
+
+
 def noise(
     context: typer.Context,
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="json, jsonl, csv, tsv, xlsx or parquet.")],
-    output: Annotated[Path, typer.Option("--output", metavar="FILE", help="A .jsonl file.")],
-    cer: Annotated[
-        float,
-        typer.Option("--cer", metavar="RATE", min=0.001, max=0.5, help="Character error rate to reach."),
-    ] = 0.1,
-    column: Annotated[
-        str | None,
-        typer.Option(
-            "--column", help="The text to damage. Default: text, prompt, question, sentence or input."
-        ),
-    ] = None,
-    spans: Annotated[
-        str | None,
-        typer.Option(
-            "--spans", metavar="COLUMN", help="Labelled spans, or a tag for each character; they move along."
-        ),
-    ] = None,
-    mix: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--mix", metavar="KIND=WEIGHT", help=f"What is done how often; several allowed: {_KINDS}."
-        ),
-    ] = None,
-    mask: Annotated[str, typer.Option("--mask", metavar="CHARACTER", help="For the kind mask.")] = "*",
-    filler: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--filler",
-            metavar="WORD",
-            help="For the kind filler, instead of 嗯, 那个, uh ...; several allowed.",
-        ),
-    ] = None,
-    share: Annotated[
-        float, typer.Option("--share", min=0.001, max=1, help="Share of the rows that are damaged.")
-    ] = 1.0,
-    seed: Annotated[int, typer.Option("--seed", min=0, help="Of all choices.")] = 0,
+    file: _File,
+    output: _Output,
+    cer: _Cer = 0.1,
+    column: _Column = None,
+    spans: _Spans = None,
+    mix: _Mix = None,
+    mask: _Mask = "*",
+    filler: _Filler = None,
+    share: _Share = 1.0,
+    seed: _Seed = 0,
 ) -> None:
     """Damage a column as speech recognition does; the undamaged text stays in COLUMN_clean."""
     from weitiao.config import NoiseStep
@@ -76,14 +81,8 @@ def noise(
     settings = config.model_dump(mode="json", exclude_unset=True) | {"spans": spans, "seed": seed}
     write_lineage(output, "weitiao data noise", [(str(file), file)], settings)
     kinds = ", ".join(f"{kind} {number:,}" for kind, number in sorted(done.kinds.items())) or "none"
-    say = shell.output().print
-    say(
-        f"{done.damaged:,} of {done.rows:,} rows damaged in {done.column} -> {output}",
-        soft_wrap=True,
-        highlight=False,
-        markup=False,
-    )
-    say(
+    shell.output().print(
+        f"{done.damaged:,} of {done.rows:,} rows damaged in {done.column} -> {output}\n"
         f"  character error rate {done.cer:.4f} (asked for {cer:g}); edits: {kinds}",
         soft_wrap=True,
         highlight=False,

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from chat_server import Chat, asked_count, questions, user_of, write_rows
+from chat_server import Chat, asked_count, asked_text, questions, user_of, write_rows
 from pydantic import ValidationError
 
 from weitiao.config import Recipe
@@ -170,6 +170,30 @@ def test_the_card_says_what_the_texts_cost(chat: Chat, tmp_path: Path) -> None:
         "money": pytest.approx(asked * (100 * 10 + 50 * 20) / 1e6),
     }
     assert make(tmp_path, augment).card == first.card, "from disk it is the same"
+
+
+def test_a_request_that_gets_no_answer_ends_the_step_and_one_that_is_refused_does_not(
+    chat: Chat, tmp_path: Path
+) -> None:
+    """A data set that depends on a server's bad day is none; what the server will never write is left out and told."""
+    text = make(tmp_path).train[3].messages[0].content.removeprefix("这个问题属于哪一类？")
+    status = [500]
+
+    def misbehave(handler: Any, body: dict[str, Any], number: int) -> bool:
+        if asked_text(body) == text:
+            handler.reply(status[0], "no")
+            return True
+        return False
+
+    chat.misbehave = misbehave
+    augment = step(chat, endpoint={"url": chat.url, "model": "writer", "retries": 1}, rounds=1)
+    with pytest.raises(ModelError, match=r"1 request got no answer: HTTP 500: no \(2 tries\)"):
+        make(tmp_path, augment)
+    status[0] = 400
+    dataset = make(tmp_path, augment)
+    (line,) = [line for line in dataset.card["steps"] if line["name"] == "augment"]
+    assert [(d["reason"], d["count"]) for d in line["dropped_texts"]] == [("no answer: HTTP 400: no", 1)]
+    assert sum("augment" in e.meta for e in dataset.train) == len(make(tmp_path).train) - 1
 
 
 def test_a_budget_that_ends_says_what_is_spent(chat: Chat, tmp_path: Path) -> None:

@@ -50,6 +50,7 @@ class Tally:
         cached: Requests whose answer was on disk.
         retried: Attempts after the first of their request.
         failed: Requests given up.
+        unanswered: Those of them that may be answered another time.
         prompt_tokens, completion_tokens: As the generator counts them.
         cost: Money of answers.
         unconfirmed: Money set down for attempts whose answer never arrived; it may not be on the bill.
@@ -64,6 +65,7 @@ class Tally:
     cached: int = 0
     retried: int = 0
     failed: int = 0
+    unanswered: int = 0
     prompt_tokens: int = 0
     completion_tokens: int = 0
     cost: float = 0.0
@@ -191,7 +193,7 @@ class Session:
             try:
                 answer = await self._attempt(key, request)
             except Refused as refusal:
-                return self._failed(str(refusal), may_pass=self.tally.answered > 0)
+                return self._failed(str(refusal), is_final=True)
             except TryAgain as problem:
                 reason = problem.reason
                 wait_s = self._wait(attempt, problem)
@@ -268,11 +270,13 @@ class Session:
         self._not_before = max(self._not_before, time.monotonic() + problem.wait_s)
         return problem.wait_s
 
-    def _failed(self, reason: str, *, is_last: bool = False, may_pass: bool = False) -> Failure:
-        """Give a request up; ``may_pass``: others before it were answered, so it is this one alone."""
+    def _failed(self, reason: str, *, is_last: bool = False, is_final: bool = False) -> Failure:
+        """Give a request up; one that is refused after others were answered is refused alone."""
         self.tally.failed += 1
-        self._in_a_row += not may_pass
-        self.last_failure = reason
+        self.tally.unanswered += not is_final
+        self._in_a_row += not (is_final and self.tally.answered > 0)
+        if not (is_final and self.tally.unanswered):
+            self.last_failure = reason
         if is_last or self._in_a_row >= _FAILURES_IN_A_ROW:
             self.stopped = self.stopped or "failures"
-        return Failure(reason)
+        return Failure(reason, is_final)

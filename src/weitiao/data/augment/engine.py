@@ -130,7 +130,9 @@ async def augment(
             made = Variant(candidate.text, candidate.unit.kind, candidate.unit.sources[0])
             candidate.quota.made.append(made)
     result.variants = [variant for quota in quotas for variant in quota.made]
-    result.stopped = session.stopped
+    tally = session.tally
+    is_silent = tally.failed > 0 and not tally.answered and not tally.cached
+    result.stopped = session.stopped or ("failures" if is_silent else None)
     return result
 
 

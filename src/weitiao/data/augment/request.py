@@ -95,9 +95,11 @@ class Failure:
 
     Attributes:
         reason: Why, in one sentence.
+        is_final: Whether the same request will never be answered.
     """
 
     reason: str
+    is_final: bool = False
 
 
 class TryAgain(Exception):

@@ -67,8 +67,10 @@ class Augment:
             )
         except ConfigError as error:
             raise _in_recipe(error) from error
-        if done.made.stopped is not None:  # a data set that depends on when the money ran out is no data set
-            raise _stopped(done, self.config)
+        if done.made.stopped is not None or done.tally.unanswered:
+            raise _stopped(
+                done, self.config
+            )  # a data set that depends on money or on a bad day is no data set
         if self.config.target_per_class is not None:
             account.facts["classes"] = _class_counts(sources, made)
         report = report_of(done, self.config, rows=len(sources))
@@ -97,8 +99,10 @@ def _stopped(done: Done, config: AugmentConfig) -> ModelError:
             f"{made}: the next request could exceed the budget of {config.budget:g}.{spent}",
             remedy="run again, with a larger budget if need be; what is paid for is not asked again",
         )
+    number = done.tally.unanswered
+    lost = "" if done.made.stopped else f"; {number:,} request{'s' * (number != 1)} got no answer"
     return ModelError(
-        f"{made}, then: {done.last_failure}.{spent}",
+        f"{made}{lost or ', then'}: {done.last_failure}.{spent}",
         remedy="run again when the endpoint is back; what is paid for is not asked again",
     )
 
