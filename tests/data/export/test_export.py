@@ -209,6 +209,21 @@ def test_the_files_are_those_of_the_tools(tmp_path: Path) -> None:
     assert info["mine_train"]["file_name"] == "train.json"
 
 
+@settings(deadline=None, max_examples=40)
+@given(st.data())
+def test_llama_factory_finds_every_column_that_the_registry_names(data) -> None:
+    parts = [tuple(data.draw(st.lists(HOLDS["llama-factory"], min_size=1, max_size=3))) for _ in range(3)]
+    with TemporaryDirectory() as temporary:
+        folder = Path(temporary) / "out"
+        export(Dataset(*parts, card={}), "llama-factory", folder)
+        info = json.loads((folder / "dataset_info.json").read_text("utf-8"))
+        for entry in info.values():
+            rows = json.loads((folder / entry["file_name"]).read_text("utf-8"))
+            there = {key for row in rows for key in row}
+            assert set(entry["columns"].values()) <= there  # LLaMA-Factory: row[column] of its loaded table
+            assert {"system", "history", "tools"} & there <= set(entry["columns"].values())
+
+
 def test_hugging_face_reads_the_folder(tmp_path: Path) -> None:
     datasets = pytest.importorskip("datasets")
     pair = [Message("user", "q"), Message("assistant", "a", True)]

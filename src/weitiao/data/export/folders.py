@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,14 @@ PARQUET = "data/{}-00000-of-00001.parquet"
 SPLITS = {"train": "train", "dev": "validation", "test": "test"}
 """Name of each part on the Hugging Face side."""
 
-_ALPACA = {"prompt": "instruction", "query": "input", "response": "output"}
+_ALPACA = {
+    "prompt": "instruction",
+    "query": "input",
+    "response": "output",
+    "history": "history",
+    "system": "system",
+}
+_SHAREGPT = {"messages": "conversations", "system": "system", "tools": "tools"}
 _TAGS = {
     "role_tag": "from",
     "content_tag": "value",
@@ -23,24 +30,30 @@ _TAGS = {
 }
 
 
-def dataset_info(files: Mapping[str, str], name: str, *, is_alpaca: bool) -> dict[str, Any]:
+def dataset_info(
+    files: Mapping[str, str], columns: Mapping[str, Collection[str]], name: str, *, is_alpaca: bool
+) -> dict[str, Any]:
     """LLaMA-Factory's registry: ``NAME_train``, ``NAME_dev``, ``NAME_test``.
+
+    A column is named only where the file has it: LLaMA-Factory looks each named one up in every row, and stops with a
+    ``KeyError`` where no row of the file has it.
 
     Args:
         files: File by part.
+        columns: Names that occur in the rows of each part.
         name: Of the data set.
         is_alpaca: Alpaca's shape, else ShareGPT's.
     """
-    entry: dict[str, Any] = (
-        {"formatting": "alpaca", "columns": {**_ALPACA, "history": "history", "system": "system"}}
-        if is_alpaca
-        else {
-            "formatting": "sharegpt",
-            "columns": {"messages": "conversations", "system": "system", "tools": "tools"},
-            "tags": _TAGS,
+    named = _ALPACA if is_alpaca else _SHAREGPT
+    entry = {"formatting": "alpaca"} if is_alpaca else {"formatting": "sharegpt", "tags": _TAGS}
+    return {
+        f"{name}_{part}": {
+            "file_name": file,
+            **entry,
+            "columns": {key: column for key, column in named.items() if column in columns[part]},
         }
-    )
-    return {f"{name}_{part}": {"file_name": file, **entry} for part, file in files.items()}
+        for part, file in files.items()
+    }
 
 
 def readme(files: Mapping[str, str]) -> str:

@@ -168,7 +168,8 @@ def _write(
     if to == "huggingface":
         (folder / "README.md").write_text(folders.readme(files), encoding="utf-8")
     if to == "llama-factory":
-        info = folders.dataset_info(files, name, is_alpaca=chosen.row is alpaca_row)
+        columns = {part.name: {key for row in part.rows for key in row} for part in filled}
+        info = folders.dataset_info(files, columns, name, is_alpaca=chosen.row is alpaca_row)
         _write_json(folder / folders.INFO, info)
         sources = {part: [{"dataset_info": folders.INFO, "dataset": f"{name}_{part}"}] for part in files}
     section = {**sources, **chosen.section}
