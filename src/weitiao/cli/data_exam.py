@@ -40,6 +40,9 @@ def exam(
             "--num-options", metavar="N", min=2, max=8, help="Options a question has. Default: as most have."
         ),
     ] = None,
+    per_text: Annotated[
+        bool, typer.Option("--per-text", help="One reading text a line, with the list of its questions.")
+    ] = False,
     as_json: Annotated[
         bool, typer.Option("--json", help="The whole report as JSON: problems, and what was mended.")
     ] = False,
@@ -59,11 +62,10 @@ def exam(
             num_options=num_options,
             progress=lambda rows: status.update(f"{rows:,} reading texts") if rows % 50 == 0 else None,
         )
-    found.save(output)
+    found.save(output, per_text=per_text)
     columns = {"sheet": sheet, "passage": passage, "questions": questions, "answers": answers}
-    write_lineage(
-        output, "weitiao data exam", [(str(paper), Path(paper))], columns | {"num_options": num_options}
-    )
+    settings = columns | {"num_options": num_options, "per_text": per_text or None}
+    write_lineage(output, "weitiao data exam", [(str(paper), Path(paper))], settings)
     if as_json:
         shell.print_json(found.report())
         return

@@ -15,7 +15,7 @@ from weitiao.data.problems import nearest
 from weitiao.data.read import read
 from weitiao.data.whole import write_whole
 from weitiao.errors import DataError
-from weitiao.types import Record
+from weitiao.types import Origin, Record
 
 COLUMNS = {
     "passage": ("阅读文本", "文本", "passage", "text", "article"),
@@ -62,14 +62,22 @@ class Paper:
             "notes": list(self.notes),
         }
 
-    def save(self, path: Path) -> None:
-        """Write one question a line, whole or not at all.
+    def texts(self) -> list[dict[str, Any]]:
+        """Reading texts that have a whole question, each with all of them, in the order of the file."""
+        by_row: dict[Origin | None, list[Question]] = {}
+        for question in self.questions:
+            by_row.setdefault(question.origin, []).append(question)
+        return [_text_dict(questions) for questions in by_row.values()]
+
+    def save(self, path: Path, *, per_text: bool = False) -> None:
+        """Write one question a line, or one reading text a line with all its questions; whole or not at all.
 
         Raises:
             DataError: The file cannot be written.
         """
+        rows = self.texts() if per_text else (question.as_dict() for question in self.questions)
         try:
-            write_whole(path, (json.dumps(q.as_dict(), ensure_ascii=False) + "\n" for q in self.questions))
+            write_whole(path, (json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
         except OSError as error:
             raise DataError(
                 f"{path} cannot be written: {error.strerror or error}", remedy="choose another file"
@@ -134,6 +142,20 @@ def read_paper(
         tuple(problem for one in found for problem in one.problems),
         tuple(notes),
     )
+
+
+def _text_dict(questions: Sequence[Question]) -> dict[str, Any]:
+    """A reading text as a line: what its questions share, how many there are, and what each has of its own."""
+    rows = [question.as_dict() for question in questions]
+    own = ("question", "options", "choices", "answer", "answer_text", "number", "notes")
+    return {
+        "id": str(rows[0]["id"]).rsplit("-", 1)[0],
+        "passage": rows[0]["passage"],
+        "number": len(rows),
+        "questions": [{name: row[name] for name in own} for row in rows],
+        "language": rows[0]["language"],
+        "origin": rows[0]["origin"],
+    }
 
 
 def _columns(there: Sequence[str], given: dict[str, str | None], label: str) -> dict[str, str]:
