@@ -117,6 +117,7 @@ def test_our_reader_reads_every_export_back(to: str, data) -> None:
             assert [e.tools for e in read_] == [r.tools for r in rows]
             more = learnt(read_) - learnt(given_)
             assert more.total() == account["also_learnt"]
+            assert not (FORMATS[to].marks and more)
         else:
             assert [said(e.messages) for e in read_] == [said(r.messages) for r in rounds(given_)]
         assert not learnt(given_) - learnt(read_)
@@ -183,7 +184,7 @@ def test_folders(tmp_path: Path) -> None:
     export(dataset, "alpaca", tmp_path / "new")
     export(dataset, "messages", tmp_path / "new")
     names = sorted(p.name for p in (tmp_path / "new").iterdir())
-    assert names == ["export.json", "read_back.yaml", "train.jsonl"]
+    assert names == ["card.html", "export.json", "read_back.yaml", "train.jsonl"]
     assert sorted(p.name for p in tmp_path.iterdir()) == ["new", "taken"]
 
 
@@ -210,6 +211,27 @@ def test_the_files_are_those_of_the_tools(tmp_path: Path) -> None:
 
 
 @settings(deadline=None, max_examples=40)
+@given(plain() | with_calls(several=False))
+def test_chatglm3_script_learns_what_is_learnt_here(dialogue: Example) -> None:
+    """By the rule of the official script: system and user never, other turns unless ``loss`` is false."""
+    with TemporaryDirectory() as temporary:
+        export(Dataset((dialogue,), (), (), {}), "chatglm3", Path(temporary) / "out")
+        row = json.loads((Path(temporary) / "out" / "train.jsonl").read_text("utf-8"))
+    learnt_there = [
+        turn.get("content", turn.get("parameters"))
+        for turn in row["conversations"]
+        if turn["role"] not in ("system", "user") and turn.get("loss", True)
+    ]
+    expected: list[Any] = []
+    for message in dialogue.messages:
+        if message.train and (message.content or not message.tool_calls):
+            expected.append(message.content)
+        if message.train:
+            expected += [dict(call.arguments) for call in message.tool_calls]
+    assert learnt_there == expected
+
+
+@settings(deadline=None, max_examples=40)
 @given(st.data())
 def test_llama_factory_finds_every_column_that_the_registry_names(data) -> None:
     parts = [tuple(data.draw(st.lists(HOLDS["llama-factory"], min_size=1, max_size=3))) for _ in range(3)]
@@ -222,6 +244,17 @@ def test_llama_factory_finds_every_column_that_the_registry_names(data) -> None:
             there = {key for row in rows for key in row}
             assert set(entry["columns"].values()) <= there  # LLaMA-Factory: row[column] of its loaded table
             assert {"system", "history", "tools"} & there <= set(entry["columns"].values())
+
+
+def test_csv_for_excel_reads_back_and_other_formats_refuse_it(tmp_path: Path) -> None:
+    pair = [Message("user", '问"题",\r\n第二行'), Message("assistant", "=1+1", True)]
+    dataset = Dataset((example(pair),), (), (), {"warnings": ["w"]})
+    done = export(dataset, "iflytek-csv", tmp_path / "out", bom=True)
+    assert (tmp_path / "out" / "train.csv").read_bytes().startswith(b"\xef\xbb\xbfinput,target\r\n")
+    assert [e.messages for e in read_back(tmp_path / "out").train] == [tuple(pair)]
+    assert done.report["card"] == {"warnings": ["w"]}
+    with pytest.raises(DataError, match="no csv files"):
+        export(dataset, "iflytek", tmp_path / "new", bom=True)
 
 
 def test_hugging_face_reads_the_folder(tmp_path: Path) -> None:

@@ -261,10 +261,8 @@ def _unanswered(block: _Block) -> list[_Block]:
 
 def _question(block: _Block, marks: Sequence[Mark], num_options: int) -> tuple[str, dict[str, str]] | str:
     """Stem and options; a reason where they are not whole. Notes go to the block."""
-    slot_fault = None
-    if marks:
-        stem, filled = clean.without_filled_slot(block.text[: marks[0].start])
-        slot_fault = _take_slot(block, filled)
+    stem, filled = clean.without_filled_slot(block.text[: marks[0].start] if marks else "")
+    slot_fault = _take_slot(block, filled)
     if block.fault or slot_fault or block.answer is None:
         return block.fault or slot_fault or "no answer"
     if len(marks) < 2:

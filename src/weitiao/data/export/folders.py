@@ -61,7 +61,9 @@ def readme(files: Mapping[str, str]) -> str:
     lines = ["---", "configs:", "- config_name: default", "  data_files:"]
     for part, file in files.items():
         lines += [f"  - split: {SPLITS[part]}", f"    path: {file}"]
-    return "\n".join([*lines, "---", ""])
+    return "\n".join(
+        [*lines, "---", "", "Where these rows come from and what was done to them: `card.html`.", ""]
+    )
 
 
 def write_parquet(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:

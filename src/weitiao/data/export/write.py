@@ -1,4 +1,8 @@
-"""An export folder: one file a part, ``export.json`` (what came of each row), ``read_back.yaml`` (to read it back)."""
+"""An export folder: one file a part, and what is said about them.
+
+``export.json`` is what came of each row, and the card of the data set; ``card.html`` shows that card; ``read_back.yaml``
+reads the files back.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +15,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from weitiao.data.card_page import PAGE, card_page
 from weitiao.data.export import folders
 from weitiao.data.export.dialogues import Turns, as_turns, merged, rounds, with_system_in_prompt
 from weitiao.data.export.formats import FORMATS, Format, Row, Unsayable, alpaca_row
@@ -57,6 +62,7 @@ def export(
     skip: bool = False,
     system_in_prompt: bool = False,
     name: str = "weitiao",
+    bom: bool = False,
     progress: Callable[[str, int], None] | None = None,
 ) -> Exported:
     """Write a data set in the format of another tool.
@@ -68,15 +74,19 @@ def export(
         skip: Leave out (and count) what the format cannot hold, instead of refusing.
         system_in_prompt: Formats without system messages: put them in front of the first question.
         name: Of the data set, where the format has names (LLaMA-Factory).
+        bom: Csv files begin with a byte order mark, by which spreadsheet programs know UTF-8.
         progress: Is told the part and how many rows of it are written.
 
     Raises:
-        DataError: Unknown format; a folder with other files; rows that the format cannot hold, all of them.
+        DataError: Unknown format; ``bom`` for one without csv; a folder with other files; rows that the format cannot
+            hold, all of them.
     """
     if to not in FORMATS:
         raise DataError(f"unknown format {to!r}{nearest(to, FORMATS)}", remedy=f"one of {', '.join(FORMATS)}")
     _check_folder(folder)
     chosen = FORMATS[to]
+    if bom and chosen.suffix != ".csv":
+        raise DataError(f"{to} has no csv files for --bom", remedy="leave --bom out, or write iflytek-csv")
     if to == "llama-factory" and _is_plain(dataset):
         chosen = replace(chosen, row=alpaca_row)
     in_prompt = system_in_prompt and not chosen.takes_system
@@ -92,7 +102,7 @@ def export(
     temporary = folder.with_name(f".{folder.name}.{uuid.uuid4().hex[:8]}.tmp")
     try:
         temporary.mkdir(parents=True)
-        report = _write(temporary, parts, to, chosen, name, dataset, progress)
+        report = _write(temporary, parts, to, chosen, name, dataset, bom, progress)
         _put(temporary, folder)
     except OSError as error:
         raise DataError(
@@ -134,7 +144,7 @@ def _part(name: str, examples: Sequence[Example], chosen: Format, system_in_prom
     account: dict[str, Any] = {"examples": len(examples), "rows": len(rows)}
     if chosen.learns == "all":
         account["merged"] = sum(turns.samples - 1 for turns in written)
-        account["also_learnt"] = sum(turns.unlearnt for turns in written)
+        account["also_learnt"] = 0 if chosen.marks else sum(turns.unlearnt for turns in written)
     account["left_out"] = [
         {"reason": reason, "count": len(where), "examples": where[:_NUM_EXAMPLES]}
         for reason, where in reasons.items()
@@ -150,6 +160,7 @@ def _write(
     chosen: Format,
     name: str,
     dataset: Dataset,
+    bom: bool,
     progress: Callable[[str, int], None] | None,
 ) -> Mapping[str, Any]:
     filled = [part for part in parts if part.rows]
@@ -161,7 +172,7 @@ def _write(
             else part.name + chosen.suffix
         )
         files[part.name] = file
-        _write_rows(folder / file, part.rows, chosen)
+        _write_rows(folder / file, part.rows, chosen, "utf-8-sig" if bom else "utf-8")
         if progress is not None:
             progress(part.name, len(part.rows))
     sources: dict[str, list[dict[str, str]]] = {part: [{"file": file}] for part, file in files.items()}
@@ -180,7 +191,10 @@ def _write(
         "parts": {part.name: dict(part.account) for part in parts},
         "files": files,
         "data": section,
+        "card": dict(dataset.card),
     }
+    page = card_page(dataset.card, title=f"Data card: {name}")
+    (folder / PAGE).write_text(page, encoding="utf-8")
     (folder / SECTION).write_text(_yaml(section), encoding="utf-8")
     _write_json(folder / REPORT, report)
     return report
@@ -193,12 +207,12 @@ def _yaml(section: Mapping[str, Any]) -> str:
     return head + yaml.safe_dump({"data": dict(section)}, allow_unicode=True, sort_keys=False)
 
 
-def _write_rows(path: Path, rows: Sequence[Row], chosen: Format) -> None:
+def _write_rows(path: Path, rows: Sequence[Row], chosen: Format, encoding: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     if chosen.suffix == ".parquet":
         folders.write_parquet(path, rows)
         return
-    with path.open("w", encoding="utf-8", newline="") as file:
+    with path.open("w", encoding=encoding, newline="") as file:
         if chosen.suffix == ".csv":
             writer = csv.DictWriter(file, fieldnames=list(rows[0]))
             writer.writeheader()
