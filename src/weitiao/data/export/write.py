@@ -1,6 +1,6 @@
 """An export folder: one file a part, and what is said about them.
 
-``export.json`` is what came of each row, and the card of the data set; ``card.html`` shows that card; ``read_back.yaml``
+``export.json`` is what came of each row, and the card of the data set; ``card.html`` shows it; ``read_back.yaml``
 reads the files back.
 """
 
