@@ -25,10 +25,11 @@ ENCODINGS = ("utf-8", "utf-8-sig", "utf-16", "gb18030")
 in_a_folder = settings(
     max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
-# A Chinese beginning, so that GB18030 text is never valid UTF-8 by chance.
-texts = st.text(st.characters(blacklist_categories=("Cs",), blacklist_characters="\x00"), max_size=20).map(
-    lambda text: "财" + text
-)
+# A Chinese beginning, so that GB18030 text is never valid UTF-8 by chance; no characters without a meaning, by which
+# text that is not GB18030 is known.
+texts = st.text(
+    st.characters(blacklist_categories=("Cs", "Co"), blacklist_characters="\x00"), max_size=20
+).map(lambda text: "财" + text)
 columns = st.lists(
     st.text("abc列名 _", min_size=1, max_size=5).map(lambda t: "名" + t), min_size=1, max_size=4, unique=True
 )
@@ -303,6 +304,11 @@ def test_one_bad_byte_is_named_with_its_place(tmp_path: Path, encoding: str) -> 
     place = data.index(b"\n2") + 1
     path.write_bytes(data[:place] + b"\xff" + data[place:])
     assert f"the first at offset {place}, line 3" in fails(path)
+
+
+def test_a_few_characters_of_ones_own_are_no_sign_of_another_encoding(tmp_path: Path) -> None:
+    path = write(tmp_path / "x.csv", TEXT + "3,张\ue000和李\ue001\n", "gb18030")
+    assert rows_of(path)[-1] == {"编号": "3", "问题": "张\ue000和李\ue001"}
 
 
 def test_files_in_two_encodings_are_refused(tmp_path: Path) -> None:

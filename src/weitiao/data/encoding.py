@@ -25,7 +25,8 @@ _MARKS = (
 _CHUNK = 1 << 20
 _ZEROS = 0.02  # share of zero bytes from which a text is rather UTF-16 than UTF-8
 _RARE = 1 / 3  # share of two-byte characters that GB2312 has, below which a text is hardly Chinese
-_PRIVATE = 0.02  # share of those without a meaning, from which it is not
+_PRIVATE = 0.02  # share of those without a meaning, above which it is not
+_FEW = 2  # of those say nothing
 _MOSTLY = 4  # as many good characters for each bad byte, and the encoding is right but for these
 _OTHERS = ("big5", "shift_jis", "euc_kr", "cp1252")
 _TURNED = (0x4E, 0x30)  # 一 and the wide blank have a zero byte too, which stands on the other side
@@ -106,7 +107,7 @@ class _Chinese:
     def is_text(self) -> bool:
         """Whether it reads like Chinese, or like a text that GB2312 has nothing to say about."""
         pairs = self.num_common + self.num_rare + self.num_private
-        return self.num_common >= _RARE * pairs and self.num_private <= _PRIVATE * pairs
+        return self.num_common >= _RARE * pairs and self.num_private <= max(_FEW, _PRIVATE * pairs)
 
 
 def _chinese(head: bytes) -> _Chinese:
@@ -140,8 +141,8 @@ def _unknown(path: Path, name: str) -> DataError:
     offset, line = _first_bad_byte(path, "utf-8")
     which = f"what fits is {', '.join(fitting)}" if fitting else "no other encoding fits the whole file"
     return DataError(
-        f"{name}: the encoding cannot be told: it is no UTF-8 (the byte at offset {offset}, line {line}), and as GB18030 "
-        f"no Chinese text; {which}",
+        f"{name}: the encoding cannot be told: it is no UTF-8 (the byte at offset {offset}, line {line}), and as "
+        f"GB18030 no Chinese text; {which}",
         remedy=f"state it in the source (`encoding: {fitting[0] if fitting else 'shift_jis'}`), or save it as UTF-8",
     )
 
