@@ -333,15 +333,19 @@ def _flat(value: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
 
 
 def short_pair(before: str, after: str) -> tuple[str, str]:
-    """Two texts for a terminal: what they share at both ends is left out but for some characters."""
+    """Two texts for a terminal, each on one line: of what they share at both ends only some characters."""
     one, two = (" ".join(text.split()) for text in (before, after))
-    if one == two:  # they differ in blanks, or not here
-        return short(one), short(two)
+    cut = (one, two) if one == two else around_difference(one, two)  # they may differ in blanks alone
+    return short(cut[0]), short(cut[1])
+
+
+def around_difference(one: str, two: str) -> tuple[str, str]:
+    """Two texts with some characters of what they share at both ends, and nothing else taken away."""
     begin = _shared(one, two)
     end = min(_shared(one[::-1], two[::-1]), len(one) - begin, len(two) - begin)
     begin, end = max(0, begin - _AROUND), max(0, end - _AROUND)
     cut = [f"{'…' * bool(begin)}{t[begin : len(t) - end]}{'…' * bool(end)}" for t in (one, two)]
-    return short(cut[0]), short(cut[1])
+    return cut[0], cut[1]
 
 
 def _shared(one: str, two: str) -> int:
