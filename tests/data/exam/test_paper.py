@@ -244,6 +244,15 @@ def test_one_question_without_a_number() -> None:
     assert "have no numbers" in found.problems[0].reason
 
 
+def test_options_of_two_questions_are_not_mixed() -> None:
+    text = f"1. 下列正确的是\nA甲\tB．乙\tC．丙\tD．丁\n{OPTIONS}"
+    found = extract("文。", text, "1. B\n2. C")
+    assert found.questions == ()
+    assert "options of two questions: the number between them is not found" in [
+        p.reason for p in found.problems
+    ]
+
+
 def test_several_right_options_are_never_cut_to_the_first() -> None:
     found = extract("文。", f"1. 下列正确的有\n{OPTIONS}2. 下列错误的有\n{OPTIONS}", "1. AC\n2. AE")
     assert [(q.answer, q.as_dict()["answer_text"]) for q in found.questions] == [("AC", "甲\n丙")]

@@ -270,6 +270,8 @@ def _question(block: _Block, marks: Sequence[Mark], num_options: int) -> tuple[s
     if len(marks) < num_options:
         lacking = ", ".join(LETTERS[len(marks) : num_options])
         return f"option {lacking} not found: the questions of this paper have {num_options}"
+    if _num_outside(block.text, marks) > 1:
+        return "options of two questions: the number between them is not found"
     stem, removed = clean.without_foreign_lines(stem)
     options: dict[str, str] = {}
     ends = [*(mark.start for mark in marks), len(block.text)][1:]
@@ -281,6 +283,13 @@ def _question(block: _Block, marks: Sequence[Mark], num_options: int) -> tuple[s
     removed += clean.points_in(stem)
     block.notes += [*damage_of(marks), *(f"left out: {_short(line)}" for line in removed)]
     return _fault(clear, options, block.answer) or (clear, options)
+
+
+def _num_outside(text: str, marks: Sequence[Mark]) -> int:
+    """Sure marks in front of the first option or inside the last one: those of another question."""
+    begin, end = marks[0].start, marks[-1].end
+    sure = [mark for mark in candidates(text) if mark.score >= _SURE]
+    return sum(mark.end <= begin or mark.start >= end for mark in sure)
 
 
 def _take_slot(block: _Block, filled: str) -> str | None:
