@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -15,6 +16,7 @@ from hypothesis import strategies as st
 from weitiao.config import DataConfig, Recipe
 from weitiao.data import prepare
 from weitiao.data.export import FORMATS, export, merged, rounds
+from weitiao.data.export.dialogues import dialogues
 from weitiao.errors import DataError
 from weitiao.types import Dataset, Example, Message, ToolCall, content_id
 
@@ -156,6 +158,28 @@ def test_merging_learns_each_reply_as_often_as_before(dialogues: list[list[str]]
     assert learnt(rows) == learnt(examples)
 
 
+@settings(deadline=None, max_examples=50)
+@given(st.lists(plain() | with_calls(), max_size=6))
+def test_rows_of_a_stream_are_those_of_the_whole(examples: list[Example]) -> None:
+    assert list(dialogues(examples)) == merged(examples)
+    single = [e for e in examples if not any(m.role == "assistant" for m in e.messages[:-1])]
+    assert isinstance(dialogues(single), Iterator)  # and so nothing is held
+    assert list(dialogues(single)) == merged(single)
+
+
+def test_parquet_in_several_groups_and_progress_on_the_way(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("weitiao.data.export.folders._GROUP", 700)
+    rows = tuple(example([Message("user", f"q{k}"), Message("assistant", "a", True)]) for k in range(2500))
+    told: list[tuple[str, int]] = []
+    export(
+        Dataset(rows, (), (), {}), "huggingface", tmp_path / "out", progress=lambda *said: told.append(said)
+    )
+    assert told == [("train", 1000), ("train", 2000)]
+    assert [e.messages for e in read_back(tmp_path / "out").train] == [e.messages for e in rows]
+
+
 def test_what_a_format_cannot_hold_is_refused_with_all_rows_or_left_out_and_counted(tmp_path: Path) -> None:
     call = Message("assistant", "", True, (ToolCall("search", {}),))
     calls = example([Message("user", "q"), call, Message("tool", "r"), Message("assistant", "a", True)])
@@ -164,6 +188,8 @@ def test_what_a_format_cannot_hold_is_refused_with_all_rows_or_left_out_and_coun
     dataset = Dataset((calls, fine, calls, system), (), (), {})
     with pytest.raises(DataError, match="5 rows cannot be written as iflytek"):
         export(dataset, "iflytek", tmp_path / "out")
+    with pytest.raises(DataError, match="5 rows cannot be written as iflytek"):
+        export(dataset, "iflytek", tmp_path / "deep" / "er" / "out")
     assert list(tmp_path.iterdir()) == []
     done = export(dataset, "iflytek", tmp_path / "out", skip=True)
     part = done.report["parts"]["train"]

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 INFO = "dataset_info.json"
 PARQUET = "data/{}-00000-of-00001.parquet"
+_GROUP = 10_000  # rows of a row group
 SPLITS = {"train": "train", "dev": "validation", "test": "test"}
 """Name of each part on the Hugging Face side."""
 
@@ -66,7 +68,7 @@ def readme(files: Mapping[str, str]) -> str:
     )
 
 
-def write_parquet(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
+def write_parquet(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
     """OpenAI messages as parquet; schemas of functions are JSON text, since each has columns of its own."""
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -85,12 +87,15 @@ def write_parquet(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
         ]
     )
     schema = pa.schema([("id", text), ("messages", pa.list_(message)), ("tools", text)])
-    table = [
-        {
-            "id": None if row.get("id") is None else str(row["id"]),
-            "messages": row["messages"],
-            "tools": json.dumps(row["tools"], ensure_ascii=False) if "tools" in row else None,
-        }
-        for row in rows
-    ]
-    pq.write_table(pa.Table.from_pylist(table, schema=schema), path)
+    fresh = iter(rows)
+    with pq.ParquetWriter(path, schema) as writer:
+        while group := [_parquet_row(row) for row in islice(fresh, _GROUP)]:
+            writer.write_table(pa.Table.from_pylist(group, schema=schema))
+
+
+def _parquet_row(row: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "id": None if row.get("id") is None else str(row["id"]),
+        "messages": row["messages"],
+        "tools": json.dumps(row["tools"], ensure_ascii=False) if "tools" in row else None,
+    }
