@@ -24,7 +24,9 @@ def exam(
     output: Annotated[
         Path, typer.Option("--output", metavar="FILE", help="One question a line (.jsonl).", dir_okay=False)
     ],
-    sheet: Annotated[str | None, typer.Option("--sheet", help="Sheet of a workbook. Default: first.")] = None,
+    sheet: Annotated[
+        str | None, typer.Option("--sheet", help="Sheet of a workbook, `*` for all. Default: first.")
+    ] = None,
     passage: Annotated[
         str | None, typer.Option("--passage", metavar="NAME", help="Column of the reading text.")
     ] = None,

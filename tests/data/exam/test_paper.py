@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import openpyxl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -299,3 +300,17 @@ def test_one_reading_text_a_line(tmp_path: Path) -> None:
     assert (line["id"], line["passage"], line["number"]) == ("1", "T.", 2)
     assert [(q["question"], q["answer"]) for q in line["questions"]] == [("Why?", "B"), ("How?", "A")]
     assert [str(p.origin.row) for p in paper.problems if p.origin] == ["2"]
+
+
+def test_all_sheets_of_a_workbook(tmp_path: Path) -> None:
+    book = openpyxl.Workbook()
+    book.remove(book.worksheets[0])
+    for title in ("语文", "英语"):
+        page = book.create_sheet(title)
+        page.append(["阅读文本", "选项", "答案"])
+        page.append(["文。", "1. Why?\nA. x\nB. y", "1. B"])
+    book.save(tmp_path / "paper.xlsx")
+    assert len(read_paper(tmp_path / "paper.xlsx").questions) == 1
+    paper = read_paper(tmp_path / "paper.xlsx", sheet="*")
+    assert [q.as_dict()["id"] for q in paper.questions] == ["语文-2-1", "英语-2-1"]
+    assert [row["id"] for row in paper.texts()] == ["语文-2", "英语-2"]

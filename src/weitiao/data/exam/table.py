@@ -13,6 +13,7 @@ from weitiao.config import Source
 from weitiao.data.exam.paper import Extracted, Problem, Question, extract
 from weitiao.data.problems import nearest
 from weitiao.data.read import read
+from weitiao.data.sources import ALL_SHEETS, expand
 from weitiao.data.whole import write_whole
 from weitiao.errors import DataError
 from weitiao.types import Origin, Record
@@ -99,7 +100,7 @@ def read_paper(
 
     Args:
         file: The table, relative to ``root``.
-        sheet: Of a workbook; by default the first.
+        sheet: Of a workbook; by default the first. ``"*"``: all of them, which need the same columns.
         passage: Column of the reading text; by default found by its name (`COLUMNS`).
         questions: Column of the questions with their options.
         answers: Column of the answers.
@@ -110,13 +111,17 @@ def read_paper(
     Raises:
         DataError: The file cannot be read, has no such column, or a cell holds no text.
     """
-    reading = read(Source(file=str(file), sheet=sheet), root=root or Path())
+    root, source = root or Path(), Source(file=str(file), sheet=sheet)
     given = {"passage": passage, "questions": questions, "answers": answers}
     rows: list[tuple[Record, dict[str, str]]] = []
-    columns: dict[str, str] = {}
-    for record in reading:
-        columns = columns or _columns(list(record.fields), given, reading.label)
-        rows.append((record, {name: _text(record.fields.get(column)) for name, column in columns.items()}))
+    for one in expand(source, root) if sheet == ALL_SHEETS else [source]:
+        reading = read(one, root=root)
+        columns: dict[str, str] = {}
+        for record in reading:
+            columns = columns or _columns(list(record.fields), given, reading.label)
+            rows.append(
+                (record, {name: _text(record.fields.get(column)) for name, column in columns.items()})
+            )
     found: list[Extracted] = []
     for number, (record, cells) in enumerate(rows, start=1):
         found.append(extract(**cells, origin=record.origin, num_options=num_options))
@@ -131,7 +136,7 @@ def read_paper(
             for one, (record, cells) in zip(found, rows, strict=True)
         ]
     notes = [
-        f"row {record.origin.row}: {note}"
+        f"{_place(record, sheet)}: {note}"
         for one, (record, _) in zip(found, rows, strict=True)
         for note in one.notes
     ]
@@ -178,6 +183,11 @@ def _columns(there: Sequence[str], given: dict[str, str | None], label: str) -> 
             remedy="name the columns with --passage, --questions and --answers",
         )
     return columns
+
+
+def _place(record: Record, asked: str | int | None) -> str:
+    row = f"row {record.origin.row}"
+    return f'sheet "{record.origin.sheet}", {row}' if asked == ALL_SHEETS else row
 
 
 def _usual(counts: Sequence[int]) -> int | None:
