@@ -111,6 +111,15 @@ def test_seeds_are_found_wherever_they_stand() -> None:
     ]
 
 
+def test_left_out_rows_are_shown_with_their_texts() -> None:
+    drops = [
+        {"reason": "r", "count": 9, "examples": ["a, row 1", "a, row 2"], "texts": ["q -> x", "<p> -> y"]}
+    ]
+    page = card_page({"steps": [{"name": "s", "in": 9, "out": 0, "dropped": drops}]})
+    assert "&lt;p&gt;" in page
+    assert "a, row 1 q -> x a, row 2 <p> -> y and 7 more" in " ".join(visible(page).split())
+
+
 def test_changes_and_other_examples_of_a_step_are_shown() -> None:
     step = {
         "name": "noise",

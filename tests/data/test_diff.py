@@ -8,7 +8,7 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from weitiao.data.diff import difference
+from weitiao.data.diff import difference, short_pair
 from weitiao.types import Dataset, Example, Message, Origin, content_id
 
 PARTS = ("train", "dev", "test")
@@ -75,6 +75,63 @@ def test_planted_changes_are_found(data, size: int) -> None:
             after.append((part, row))
     after = data.draw(st.permutations(after))
     assert difference(dataset(before), dataset(after)).as_dict()["counts"] == planted
+
+
+@settings(deadline=None)
+@given(st.data(), st.integers(1, 8))
+def test_another_wording_of_the_rows_of_an_unchanged_file_is_no_new_row(data, size: int) -> None:
+    """Without ids: the same row of the same bytes, wherever the file lies; another file's rows are others."""
+    kept = data.draw(st.lists(st.booleans(), min_size=size, max_size=size))
+
+    def version(file: str, sha256: str, wording: str) -> Dataset:
+        rows = [
+            ("train", replace(example(f"{wording} {n}", "a"), origin=Origin(file, n)))
+            for n in range(size)
+            if wording == "old" or kept[n]
+        ]
+        return dataset(rows, {"sources": [{"file": file, "sheet": None, "sha256": sha256}]})
+
+    before = version("a.csv", "1", "old")
+    counts = difference(before, version("moved/a.csv", "1", "new")).as_dict()["counts"]
+    assert (counts["prompts"], counts["added"], counts["removed"]) == (sum(kept), 0, size - sum(kept))
+    counts = difference(before, version("a.csv", "2", "new")).as_dict()["counts"]
+    assert (counts["prompts"], counts["added"], counts["removed"]) == (0, sum(kept), size)
+
+
+def test_templates_and_settings() -> None:
+    def card(version: int, on_empty: str) -> dict[str, Any]:
+        template = {
+            "part": "prompt",
+            "template": "a/b",
+            "version": version,
+            "language": "zh",
+            "sha256": "f" * 64,
+        }
+        return {"templates": [template], "lineage": {"weitiao": "1", "data": {"on_empty": on_empty}}}
+
+    found = difference(dataset([], card(1, "error")), dataset([], card(2, "drop")))
+    assert found.card["templates"] == [
+        {
+            "what": "prompt",
+            "before": "a/b, version 1, zh, ffffffffffff",
+            "after": "a/b, version 2, zh, ffffffffffff",
+        }
+    ]
+    assert found.card["settings"] == [{"what": "on_empty", "before": "error", "after": "drop"}]
+
+
+@given(
+    st.text("ab", max_size=60),
+    st.text("xy", max_size=5),
+    st.text("xy", max_size=5),
+    st.text("ab", max_size=60),
+)
+def test_of_two_long_texts_the_difference_is_shown(begin: str, one: str, two: str, end: str) -> None:
+    short = short_pair(begin + one + end, begin + two + end)
+    assert one in short[0]
+    assert two in short[1]
+    assert one == two or all(len(text) <= len(one + two) + 2 * 20 + 2 for text in short)
+    assert (short[0] == short[1]) == (one == two)
 
 
 def test_what_is_learnt_counts_as_a_change() -> None:

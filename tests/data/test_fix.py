@@ -57,7 +57,12 @@ def test_each_repair(
     assert entry["name"] == f"fix.{next(iter(asked))}"
     assert (entry["in"], entry["out"]) == (len(LABELS) + len(extra), len(LABELS) + len(left))
     assert sum(d["count"] for d in entry["dropped"]) == len(extra) - len(left)
-    assert entry.get("changed", {}).get("count", 0) == sum(e not in extra for e in left)
+    changed = [(old, new) for old, new in zip(extra, left, strict=False) if new not in extra]
+    assert entry.get("changed", {}).get("count", 0) == len(changed)
+    said = [(example["before"], example["after"]) for example in entry.get("examples", ())]
+    assert said == [next((a, b) for a, b in zip(old, new, strict=True) if a != b) for old, new in changed]
+    lost = [f"{q} -> {a}" for q, a in extra if (q, a) not in left] if not changed else []
+    assert [text for drop in entry["dropped"] for text in drop["texts"]] == lost
 
 
 def test_contradictions_can_all_be_dropped() -> None:
@@ -91,5 +96,10 @@ def test_a_recipe_is_repaired_and_its_card_says_so(tmp_path: Path) -> None:
     assert sum(map(len, (dataset.train, dataset.dev, dataset.test))) == 40
     step = next(s for s in dataset.card["steps"] if s["name"] == "fix.duplicates")
     assert step["dropped"] == [
-        {"reason": "equal to an earlier row", "count": 1, "examples": ["a.jsonl, row 41"]}
+        {
+            "reason": "equal to an earlier row",
+            "count": 1,
+            "examples": ["a.jsonl, row 41"],
+            "texts": ["q0 -> a"],
+        }
     ]

@@ -25,10 +25,11 @@ ENCODINGS = ("utf-8", "utf-8-sig", "utf-16", "gb18030")
 in_a_folder = settings(
     max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
-# A Chinese beginning, so that GB18030 text is never valid UTF-8 by chance.
-texts = st.text(st.characters(blacklist_categories=("Cs",), blacklist_characters="\x00"), max_size=20).map(
-    lambda text: "财" + text
-)
+# A Chinese beginning, so that GB18030 text is never valid UTF-8 by chance; no characters without a meaning, by which
+# text that is not GB18030 is known.
+texts = st.text(
+    st.characters(blacklist_categories=("Cs", "Co"), blacklist_characters="\x00"), max_size=20
+).map(lambda text: "财" + text)
 columns = st.lists(
     st.text("abc列名 _", min_size=1, max_size=5).map(lambda t: "名" + t), min_size=1, max_size=4, unique=True
 )
@@ -267,6 +268,75 @@ def test_encodings_that_do_not_fit(tmp_path: Path) -> None:
     assert "unknown encoding 'base64'" in fails(path, encoding="base64")
     write(path, "a\nテスト\n", "shift_jis")
     assert rows_of(path, encoding="shift_jis") == [{"a": "テスト"}]
+
+
+TEXT = "编号,问题\n1,二零一九年的营业收入是多少？\n2,法定代表人是谁？\n"
+
+
+def _decoded(data: bytes, encoding: str) -> tuple[str | None, int]:
+    """The text (None where it does not decode), and the first byte that does not."""
+    try:
+        return data.decode(encoding), len(data)
+    except UnicodeDecodeError as error:
+        return None, error.start
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "gb18030"])
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(cut=st.integers(20, 90))
+def test_a_file_that_was_cut_off_is_never_read_as_something_else(
+    tmp_path: Path, encoding: str, cut: int
+) -> None:
+    data = TEXT.encode(encoding)[:cut]
+    text, place = _decoded(data, encoding)
+    path = tmp_path / "x.csv"
+    path.write_bytes(data)
+    if text is None:
+        assert f"{encoding.upper()} but for some bytes, the first at offset {place}" in fails(path)
+    else:
+        assert data.decode(read(Source(file=path.name), root=tmp_path).encoding or "") == text
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "gb18030"])
+def test_one_bad_byte_is_named_with_its_place(tmp_path: Path, encoding: str) -> None:
+    data = TEXT.encode(encoding)
+    path = tmp_path / "x.csv"
+    place = data.index(b"\n2") + 1
+    path.write_bytes(data[:place] + b"\xff" + data[place:])
+    assert f"the first at offset {place}, line 3" in fails(path)
+
+
+def test_a_few_characters_of_ones_own_are_no_sign_of_another_encoding(tmp_path: Path) -> None:
+    path = write(tmp_path / "x.csv", TEXT + "3,张\ue000和李\ue001\n", "gb18030")
+    assert rows_of(path)[-1] == {"编号": "3", "问题": "张\ue000和李\ue001"}
+
+
+def test_files_in_two_encodings_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "x.csv"
+    head, rest = "编号,问题\n".encode(), "1,二零一九年的营业收入是多少？\n".encode("gb18030") * 200
+    path.write_bytes(head + rest)
+    assert "UTF-8 but for some bytes, the first at offset" in fails(path)
+    path.write_bytes(TEXT.encode() * 50 + rest)
+    assert "put together from files in different encodings" in fails(path)
+
+
+@pytest.mark.parametrize(
+    ("encoding", "text"),
+    [
+        (
+            "big5",
+            "問題,類別\n年報裡的營業收入與淨利潤分別是多少元,財務\n請問這家公司的法定代表人是誰？,公司\n",
+        ),
+        ("shift_jis", "質問,答え\nこれはなんですか,テストです\n"),
+        ("cp1252", "question,réponse\nOù est le café ?,à côté\n"),
+    ],
+)
+def test_what_cannot_be_told_is_asked_for(tmp_path: Path, encoding: str, text: str) -> None:
+    path = write(tmp_path / "x.csv", text, encoding)
+    message = fails(path)
+    assert "the encoding cannot be told" in message
+    assert encoding in message
+    assert list(rows_of(path, encoding=encoding)[0]) == text.splitlines()[0].split(",")
 
 
 def test_real_files(shared: Path) -> None:

@@ -44,7 +44,9 @@ def test_the_card_accounts_for_every_row(tmp_path: Path) -> None:
     card = dataset.card
     read, build, split = card["steps"]
     assert (read["in"], read["out"], build["in"], build["out"], split["in"]) == (63, 63, 63, 62, 62)
-    assert build["dropped"] == [{"reason": "empty prompt", "count": 1, "examples": ["x.jsonl, row 61"]}]
+    (drop,) = build["dropped"]
+    assert (drop["reason"], drop["count"], drop["examples"]) == ("empty prompt", 1, ["x.jsonl, row 61"])
+    assert len(drop["texts"]) == 1
     assert sum(part["examples"] for part in card["parts"].values()) == 62
     assert (card["duplicates"]["count"], card["duplicates"]["identical"]) == (2, 1)
     assert (card["conflicts"]["count"], card["conflicts"]["rows"]) == (1, 3)

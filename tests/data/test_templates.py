@@ -49,11 +49,16 @@ CASES = [(t.id, language) for t in shipped_library().templates for language in t
 def test_every_shipped_template_prints_its_variables(name: str, language: str) -> None:
     lib = shipped_library()
     template = lib.find(name)
-    numbers = {"expected": 5, "found": 3}
-    row = {key: numbers.get(key, f"<{key}>") for key in template.variables}
+    asked = {"question": "<stem>", "options": {"A": "<one>", "B": "<two>"}, "answer": "B"}
+    known: dict[str, Any] = {"expected": 5, "found": 3, "questions": [asked]}
+    row = {key: known.get(key, f"<{key}>") for key in template.variables}
     parts = ["prompt"] + (["response"] if template.languages[language].response else [])
     texts = [rendered(expanded(TemplateRef(template=name, language=language), p, lib), row) for p in parts]
-    assert all(str(value) in "".join(texts) for value in row.values())
+    printed = [
+        *(v for k, v in row.items() if k != "questions"),
+        *(["<stem>", "<one>"] if "questions" in row else []),
+    ]
+    assert all(str(value) in "".join(texts) for value in printed)
     for option in template.languages[language].options:
         assert option.label in texts[0]
         assert option.description in texts[0]
@@ -111,6 +116,7 @@ def test_wrong_references(tmp_path: Path, ref: dict[str, Any], part: str, messag
         (LIBRARY.replace("version: 2", "version: 1"), "has its version 1 twice"),
         (LIBRARY.replace("一 {{ a }}", "一 {{ c }}"), 'mine/ask, zh, prompt: "c" is no variable'),
         (LIBRARY.replace("一 {{ a }}", "一 {{ a"), "does not parse"),
+        (LIBRARY.replace("{a: ", "{options: y, a: "), 'a variable "options" would be hidden'),
         (LIBRARY.replace("languages:", "langauges:", 1), "did you mean templates.0.languages"),
     ],
 )

@@ -13,6 +13,7 @@ from weitiao.cli.options import AsJson
 if TYPE_CHECKING:
     from weitiao.data.diff import Difference
 
+_LONG = 200  # characters of two values, from which only their difference is shown
 _Version = "Dataset folder, run folder, or recipe."
 
 
@@ -37,7 +38,7 @@ def diff(
 
 
 def _lines(found: Difference, number: int) -> list[str]:
-    from weitiao.data.diff import Row, short
+    from weitiao.data.diff import Row, short, short_pair
 
     if found.is_empty:
         return [f"no difference: {found.same:,} rows, the same sources and steps"]
@@ -64,7 +65,7 @@ def _lines(found: Difference, number: int) -> list[str]:
     groups.append(
         (
             "with another prompt",
-            [f"{_parts(p)}{asked(p.before)}  ->  {asked(p.after)}" for p in found.prompts],
+            [f"{_parts(p)}{'  ->  '.join(short_pair(*_asked(p)))}" for p in found.prompts],
         )
     )
     counts = ", ".join(f"{len(lines):,} {title}" for title, lines in groups)
@@ -74,6 +75,11 @@ def _lines(found: Difference, number: int) -> list[str]:
     for title, changes in found.card.items():
         written += _group(title, [_change(change) for change in changes], max(number, 10))
     return written
+
+
+def _asked(pair: Any) -> list[str]:
+    rows = (pair.before.example, pair.after.example)
+    return [example.prompt[-1].content if example.prompt else "" for example in rows]
 
 
 def _group(title: str, lines: list[str], number: int) -> list[str]:
@@ -101,7 +107,7 @@ def _answers(pair: Any) -> str:
 
 
 def _change(change: dict[str, Any]) -> str:
-    def text(value: Any) -> str:
-        return "none" if value is None else str(value)
+    from weitiao.data.diff import short_pair
 
-    return f"{change['what']}: {text(change['before'])} -> {text(change['after'])}"
+    sides = ["none" if change[side] is None else str(change[side]) for side in ("before", "after")]
+    return f"{change['what']}: {' -> '.join(short_pair(*sides) if len(''.join(sides)) > _LONG else sides)}"

@@ -24,7 +24,9 @@ def exam(
     output: Annotated[
         Path, typer.Option("--output", metavar="FILE", help="One question a line (.jsonl).", dir_okay=False)
     ],
-    sheet: Annotated[str | None, typer.Option("--sheet", help="Sheet of a workbook. Default: first.")] = None,
+    sheet: Annotated[
+        str | None, typer.Option("--sheet", help="Sheet of a workbook, `*` for all. Default: first.")
+    ] = None,
     passage: Annotated[
         str | None, typer.Option("--passage", metavar="NAME", help="Column of the reading text.")
     ] = None,
@@ -40,6 +42,9 @@ def exam(
             "--num-options", metavar="N", min=2, max=8, help="Options a question has. Default: as most have."
         ),
     ] = None,
+    per_text: Annotated[
+        bool, typer.Option("--per-text", help="One reading text a line, with the list of its questions.")
+    ] = False,
     as_json: Annotated[
         bool, typer.Option("--json", help="The whole report as JSON: problems, and what was mended.")
     ] = False,
@@ -59,11 +64,10 @@ def exam(
             num_options=num_options,
             progress=lambda rows: status.update(f"{rows:,} reading texts") if rows % 50 == 0 else None,
         )
-    found.save(output)
+    found.save(output, per_text=per_text)
     columns = {"sheet": sheet, "passage": passage, "questions": questions, "answers": answers}
-    write_lineage(
-        output, "weitiao data exam", [(str(paper), Path(paper))], columns | {"num_options": num_options}
-    )
+    settings = columns | {"num_options": num_options, "per_text": per_text or None}
+    write_lineage(output, "weitiao data exam", [(str(paper), Path(paper))], settings)
     if as_json:
         shell.print_json(found.report())
         return

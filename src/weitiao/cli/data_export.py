@@ -40,6 +40,9 @@ def export(
         ),
     ] = False,
     name: Annotated[str, typer.Option("--name", help="Of the data set, for LLaMA-Factory.")] = "weitiao",
+    bom: Annotated[
+        bool, typer.Option("--bom", help="Csv: begin with a byte order mark, so that Excel shows Chinese.")
+    ] = False,
     sets: Sets = None,
 ) -> None:
     """Write a data set in the format of another tool; `read_back.yaml` beside it reads it back."""
@@ -56,6 +59,7 @@ def export(
             skip=skip,
             system_in_prompt=system_in_prompt,
             name=name,
+            bom=bom,
             progress=lambda part, rows: status.update(f"{part}: {rows:,} rows"),
         )
     for line in _lines(done.report, to, output):

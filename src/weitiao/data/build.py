@@ -149,7 +149,7 @@ class _Found:
             if reason is None:
                 yield example
             elif self.drop:
-                self.dropped.setdefault(reason, Tally()).add(str(record.origin))
+                self.dropped.setdefault(reason, Tally()).add(str(record.origin), example)
             else:
                 reasons[reason] = None
         for reason in reasons:

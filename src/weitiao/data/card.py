@@ -8,7 +8,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from itertools import accumulate, pairwise
+from itertools import accumulate, pairwise, zip_longest
 from typing import Any
 
 from weitiao.data.column import few_different, num_different
@@ -94,9 +94,17 @@ def reasons(drops: Iterable[Drop]) -> list[dict[str, Any]]:
             "reason": reason,
             "count": sum(drop.count for drop in same),
             "examples": [row for drop in same for row in drop.rows][:NUM_EXAMPLES],
+            **_texts(same),
         }
         for reason, same in merged.items()
     ]
+
+
+def _texts(drops: Iterable[Drop]) -> dict[str, list[str]]:
+    """What the rows say, in the order of ``examples``, where all of them were noted."""
+    pairs = [pair for drop in drops for pair in zip_longest(drop.rows, drop.texts)][:NUM_EXAMPLES]
+    texts = [text for _, text in pairs if text is not None]
+    return {"texts": texts} if texts and len(texts) == len(pairs) else {}
 
 
 def fit_step(fitting: Fitting, truncate: str) -> dict[str, Any]:

@@ -158,7 +158,10 @@ def step_view(step: Mapping[str, Any]) -> StepView:
         int(step.get("in", 0)),
         int(step.get("out", 0)),
         tuple(pairs(facts)),
-        tuple({"reason": "", "count": 0, "examples": [], **drop} for drop in step.get("dropped") or ()),
+        tuple(
+            {"reason": "", "count": 0, "examples": [], "texts": [], **drop}
+            for drop in step.get("dropped") or ()
+        ),
         changes,
         tuple(findings),
         class_views(step.get("classes")),

@@ -1,11 +1,12 @@
 """Two versions of a data set: which rows came, went, moved to another part or got another answer, and why.
 
-Rows are matched in four passes, each over what the passes before have left:
+Rows are matched in five passes, each over what the passes before have left:
 
 1. the same turns in the same part: unchanged
 2. the same turns in another part: moved
 3. the same prompt: another answer (and perhaps another part)
 4. the same id of the user's own: another prompt
+5. the same row of a source whose bytes are the same: another prompt, for instance because the template is another
 
 What is left was added or removed. Equal rows are matched one to one, so a row that stands there twice and then once
 is removed once.
@@ -21,10 +22,13 @@ from difflib import SequenceMatcher
 from typing import Any
 
 from weitiao.data.card import said
+from weitiao.data.facts import COPY
 from weitiao.data.split import PARTS
 from weitiao.types import Dataset, Example, content_id
 
 _SHORT = 120
+_AROUND = 20  # characters shown beside a difference
+_LISTED_ELSEWHERE = ("sources", "train", "dev", "test", "steps")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +62,7 @@ class Difference:
         removed: Rows of the first only.
         moved: The same rows, in another part.
         answers: The same prompt with another answer.
-        prompts: The same id with another prompt.
+        prompts: The same id, or the same row of an unchanged source, with another prompt.
         card: What differs in the cards, see `card_difference`.
     """
 
@@ -110,13 +114,15 @@ def difference(before: Dataset, after: Dataset) -> Difference:
     stayed, old, new = _match(old, new, lambda row: (row.part, _prompt(row.example)))
     answers, old, new = _match(old, new, lambda row: _prompt(row.example))
     prompts, old, new = _match(old, new, _own_id(old, new))
+    rows_before, rows_after = _source_row(before.card, old), _source_row(after.card, new)
+    reworded, old, new = _match(old, new, rows_before, rows_after)
     return Difference(
         len(same),
         tuple(new),
         tuple(old),
         tuple(moved),
         (*stayed, *answers),
-        tuple(prompts),
+        (*prompts, *reworded),
         card_difference(before.card, after.card),
     )
 
@@ -125,12 +131,15 @@ def card_difference(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict
     """What two cards say differently.
 
     Returns:
-        ``sources``, ``steps``, ``seeds`` and ``labels``: lists of ``{"what", "before", "after"}``, None where one of
-        them has nothing to say. Examples of dropped rows are not compared.
+        ``sources``, ``templates``, ``settings`` (of the recipe's section ``data``), ``seeds``, ``steps`` and
+        ``labels``: lists of ``{"what", "before", "after"}``, None where one of them has nothing to say. Examples of
+        dropped rows are not compared.
     """
     steps = _steps(before, after)
     return {
         "sources": _changes(_sources(before), _sources(after)),
+        "templates": _changes(_templates(before), _templates(after)),
+        "settings": _changes(_settings(before), _settings(after)),
         "seeds": [change for change in steps if "seed" in change["what"].rsplit(".", 1)[-1]],
         "steps": [change for change in steps if "seed" not in change["what"].rsplit(".", 1)[-1]],
         "labels": _changes(before.get("labels") or {}, after.get("labels") or {}),
@@ -141,10 +150,14 @@ def _rows(dataset: Dataset) -> list[Row]:
     return [Row(part, example) for part in PARTS for example in getattr(dataset, part)]
 
 
+Key = Callable[[Row], Hashable | None]
+
+
 def _match(
-    old: Sequence[Row], new: Sequence[Row], key: Callable[[Row], Hashable | None]
+    old: Sequence[Row], new: Sequence[Row], key: Key, new_key: Key | None = None
 ) -> tuple[list[Pair], list[Row], list[Row]]:
     """Pairs with equal keys, one to one in order; and what is left on both sides. None matches nothing."""
+    key_of_new = new_key or key
     waiting: dict[Hashable, list[int]] = defaultdict(list)
     for place, row in enumerate(old):
         waiting[key(row)].append(place)
@@ -152,7 +165,7 @@ def _match(
         places.reverse()  # the first one is popped first
     pairs, rest, taken = [], [], set()
     for row in new:
-        found = key(row)
+        found = key_of_new(row)
         if found is not None and waiting.get(found):
             place = waiting[found].pop()
             taken.add(place)
@@ -170,7 +183,7 @@ def _prompt(example: Example) -> str:
     return content_id(example.prompt, example.tools)
 
 
-def _own_id(old: Sequence[Row], new: Sequence[Row]) -> Callable[[Row], Hashable | None]:
+def _own_id(old: Sequence[Row], new: Sequence[Row]) -> Key:
     """The user's own id where no other row on its side has it."""
 
     def ids(rows: Sequence[Row]) -> Counter[str]:
@@ -183,6 +196,28 @@ def _own_id(old: Sequence[Row], new: Sequence[Row]) -> Callable[[Row], Hashable 
         return name if name is not None and all(count[name] == 1 for count in counts) else None
 
     return key
+
+
+def _source_row(card: Mapping[str, Any], rows: Sequence[Row]) -> Key:
+    """Bytes of the source, and the row in it, where one of ``rows`` alone comes from there.
+
+    Rows drawn from patterns (their source has a seed) have no place of their own: other draws give others.
+    """
+    hashes = {
+        (source.get("file"), source.get("sheet")): (source.get("sha256"), source.get("path"))
+        for source in card.get("sources", ())
+        if source.get("sha256") and "seed" not in source
+    }
+
+    def place(row: Row) -> Hashable | None:
+        origin, meta = row.example.origin, row.example.meta
+        source = None if origin is None else hashes.get((origin.file, origin.sheet))
+        if origin is None or source is None:
+            return None
+        return source, origin.sheet, origin.row, meta.get("round"), meta.get(COPY)
+
+    counts = Counter(map(place, rows))
+    return lambda row: found if counts[found := place(row)] == 1 else None
 
 
 def _id_of(example: Example) -> str | None:
@@ -216,6 +251,30 @@ def _sources(card: Mapping[str, Any]) -> dict[str, Any]:
         name += f" ({seen[name]})" if seen[name] > 1 else ""
         facts |= {f"{name}: {key}": value for key, value in _flat(source).items() if key != "file"}
     return facts
+
+
+def _templates(card: Mapping[str, Any]) -> dict[str, str]:
+    """Id, version and language of the templates of each part, with the beginning of the hash of their text."""
+    found: dict[str, str] = {}
+    for template in card.get("templates", ()):
+        said = ", ".join(
+            [
+                str(template.get("template")),
+                f"version {template.get('version')}",
+                str(template.get("language")),
+                str(template.get("sha256"))[:12],
+            ]
+        )
+        part = str(template.get("part"))
+        found[part] = f"{found[part]}; {said}" if part in found else said
+    return found
+
+
+def _settings(card: Mapping[str, Any]) -> dict[str, Any]:
+    """What the recipe said, beside the sources."""
+    lineage = card.get("lineage") or {}
+    data = {k: v for k, v in (lineage.get("data") or {}).items() if k not in _LISTED_ELSEWHERE}
+    return _flat({"weitiao": lineage.get("weitiao"), **data})
 
 
 def _steps(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -271,6 +330,28 @@ def _flat(value: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
         elif inner not in ([], None):
             found[name] = inner
     return found
+
+
+def short_pair(before: str, after: str) -> tuple[str, str]:
+    """Two texts for a terminal, each on one line: of what they share at both ends only some characters."""
+    one, two = (" ".join(text.split()) for text in (before, after))
+    cut = (one, two) if one == two else around_difference(one, two)  # they may differ in blanks alone
+    return short(cut[0]), short(cut[1])
+
+
+def around_difference(one: str, two: str) -> tuple[str, str]:
+    """Two texts with some characters of what they share at both ends, and nothing else taken away."""
+    begin = _shared(one, two)
+    end = min(_shared(one[::-1], two[::-1]), len(one) - begin, len(two) - begin)
+    begin, end = max(0, begin - _AROUND), max(0, end - _AROUND)
+    cut = [f"{'…' * bool(begin)}{t[begin : len(t) - end]}{'…' * bool(end)}" for t in (one, two)]
+    return cut[0], cut[1]
+
+
+def _shared(one: str, two: str) -> int:
+    """Length of the beginning that two texts share."""
+    places = (place for place, (a, b) in enumerate(zip(one, two, strict=False)) if a != b)
+    return next(places, min(len(one), len(two)))
 
 
 def short(text: str | None) -> str:

@@ -1,8 +1,15 @@
-"""Finding out the encoding of a text file: strict decoding, nothing is replaced by question marks."""
+"""Finding out the encoding of a text file: strict decoding, nothing is replaced by question marks, nothing is guessed.
+
+Nearly every file decodes as GB18030, one of Big5 as well as one of UTF-8 that was cut off, and then says rubbish. So a
+file counts as GB18030 only where its characters are those of Chinese text, and one that is UTF-8 or GB18030 but for
+some bytes is an error that says where.
+"""
 
 from __future__ import annotations
 
 import codecs
+from collections import Counter
+from dataclasses import dataclass
 from pathlib import Path
 
 from weitiao.errors import DataError
@@ -17,13 +24,18 @@ _MARKS = (
 )
 _CHUNK = 1 << 20
 _ZEROS = 0.02  # share of zero bytes from which a text is rather UTF-16 than UTF-8
+_RARE = 1 / 3  # share of two-byte characters that GB2312 has, below which a text is hardly Chinese
+_PRIVATE = 0.02  # share of those without a meaning, above which it is not
+_FEW = 2  # of those say nothing
+_MOSTLY = 4  # as many good characters for each bad byte, and the encoding is right but for these
+_OTHERS = ("big5", "shift_jis", "euc_kr", "cp1252")
 _TURNED = (0x4E, 0x30)  # 一 and the wide blank have a zero byte too, which stands on the other side
 
 
 def find_encoding(path: Path, *, name: str, given: str | None = None) -> str:
     """Encoding in which the whole file decodes.
 
-    Order: the given one; a byte order mark; UTF-16 without one; UTF-8; GB18030; the best guess of charset-normalizer.
+    Order: the given one; a byte order mark; UTF-16 without one; UTF-8; GB18030.
 
     Args:
         path: An existing file.
@@ -31,7 +43,7 @@ def find_encoding(path: Path, *, name: str, given: str | None = None) -> str:
         given: Encoding stated in the recipe.
 
     Raises:
-        DataError: The stated encoding is unknown or does not fit (with byte offset and line), or none fits.
+        DataError: The stated encoding is unknown or does not fit (with byte offset and line), or none fits for sure.
     """
     with path.open("rb") as file:
         head = file.read(4)
@@ -46,18 +58,93 @@ def find_encoding(path: Path, *, name: str, given: str | None = None) -> str:
             return encoding
     wide, zeros = _without_mark(path)
     first, second = (wide, ()) if zeros >= _ZEROS else ((), wide)
-    for encoding in (*first, "utf-8", *second, "gb18030"):
+    for encoding in (*first, "utf-8", *second):
         if _decodes(path, encoding):
             return encoding
+    with path.open("rb") as file:
+        head = file.read(_CHUNK)
+    if _is_mostly_utf8(head):
+        raise _broken(path, "utf-8", name)
+    chinese = _chinese(head)
+    if _decodes(path, "gb18030") and chinese.is_text:
+        return "gb18030"
+    if chinese.num_common > _MOSTLY * chinese.num_bad and chinese.is_text:
+        raise _broken(path, "gb18030", name)
+    raise _unknown(path, name)
+
+
+def _is_mostly_utf8(head: bytes) -> bool:
+    """Whether a text that does not decode as UTF-8 was UTF-8 once: most of it is, or its first line beyond ASCII."""
+    text = head.decode("utf-8", "surrogateescape")
+    first = next((line for line in text.splitlines() if not line.isascii()), "")
+    wide, bad = _wide_and_bad(text)
+    wide_first, bad_first = _wide_and_bad(first)
+    return 0 < wide >= bad or (wide_first > 1 and not bad_first)
+
+
+def _wide_and_bad(text: str) -> tuple[int, int]:
+    bad = sum("\udc80" <= c <= "\udcff" for c in text)
+    return sum(c >= "\u0800" for c in text) - bad, bad
+
+
+@dataclass(frozen=True)
+class _Chinese:
+    """What the beginning of a file is as GB18030.
+
+    Attributes:
+        num_common: Two-byte characters that GB2312 has.
+        num_rare: Those that it does not have.
+        num_private: Those without a meaning.
+        num_bad: Bytes that do not decode.
+    """
+
+    num_common: int
+    num_rare: int
+    num_private: int
+    num_bad: int
+
+    @property
+    def is_text(self) -> bool:
+        """Whether it reads like Chinese, or like a text that GB2312 has nothing to say about."""
+        pairs = self.num_common + self.num_rare + self.num_private
+        return self.num_common >= _RARE * pairs and self.num_private <= max(_FEW, _PRIVATE * pairs)
+
+
+def _chinese(head: bytes) -> _Chinese:
+    counts = Counter(head.decode("gb18030", "replace"))
+    common = rare = private = 0
+    for character, count in counts.items():
+        if character.isascii() or character == "\ufffd" or len(character.encode("gb18030")) != 2:
+            continue
+        if "\ue000" <= character <= "\uf8ff":
+            private += count
+        elif len(character.encode("gb2312", "ignore")):
+            common += count
+        else:
+            rare += count
+    return _Chinese(common, rare, private, counts["\ufffd"])
+
+
+def _broken(path: Path, encoding: str, name: str) -> DataError:
+    offset, line = _first_bad_byte(path, encoding)
+    return DataError(
+        f"{name}: {encoding.upper()} but for some bytes, the first at offset {offset}, line {line}: cut off there, or "
+        "put together from files in different encodings",
+        remedy="save the file again as a whole, or state another encoding in the source (`encoding: ...`)",
+    )
+
+
+def _unknown(path: Path, name: str) -> DataError:
     guess = _guess(path)
-    if guess is None or not _decodes(path, guess):
-        offset, line = _first_bad_byte(path, "utf-8")
-        raise DataError(
-            f"{name}: not text in a known encoding; the first byte that is not UTF-8 is at offset {offset}, "
-            f"line {line}, and neither GB18030 nor any other encoding fits the whole file",
-            remedy="state it in the source (`encoding: shift_jis`), or save the file as UTF-8",
-        )
-    return guess
+    known = dict.fromkeys((*_OTHERS, *((guess,) if guess else ()), "gb18030"))
+    fitting = [other for other in known if _decodes(path, other)]
+    offset, line = _first_bad_byte(path, "utf-8")
+    which = f"what fits is {', '.join(fitting)}" if fitting else "no other encoding fits the whole file"
+    return DataError(
+        f"{name}: the encoding cannot be told: it is no UTF-8 (the byte at offset {offset}, line {line}), and as "
+        f"GB18030 no Chinese text; {which}",
+        remedy=f"state it in the source (`encoding: {fitting[0] if fitting else 'shift_jis'}`), or save it as UTF-8",
+    )
 
 
 def _with_mark(given: str, head: bytes) -> str:

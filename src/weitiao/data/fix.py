@@ -10,6 +10,7 @@ import html
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from weitiao.config.fix import FixConfig
@@ -17,11 +18,13 @@ from weitiao.data import card as cards
 from weitiao.data.check.answers import no_data_phrase
 from weitiao.data.check.content import DOUBLED, MARKUP
 from weitiao.data.check.targets import ENDINGS, are_lists, errors_among, label_typos, main_separator
+from weitiao.data.diff import around_difference
 from weitiao.data.facts import Facts, SamePrompts
 from weitiao.data.tally import NUM_EXAMPLES, Drop, Tally
-from weitiao.types import Example, content_id
+from weitiao.types import Example, Message, content_id
 
 _LABEL_LENGTH = 40
+_SHOWN = 200  # characters of a changed text
 
 
 Shelve = Callable[[Iterator[Example]], Sequence[Example]]
@@ -38,7 +41,24 @@ class Fixed(NamedTuple):
 
     examples: Sequence[Example]
     drops: tuple[Drop, ...] = ()
-    changed: Tally | None = None
+    changed: Changes | None = None
+
+
+@dataclass
+class Changes:
+    """Rows whose texts were rewritten: how many, and the first with what was there and what is there now."""
+
+    count: int = 0
+    first: list[dict[str, str]] = field(default_factory=list)
+
+    def add(self, example: Example, messages: Sequence[Message]) -> None:
+        """One more row, and its turns as they are now."""
+        self.count += 1
+        if len(self.first) < NUM_EXAMPLES:
+            pairs = zip(example.messages, messages, strict=True)
+            old, new = next((a.content, b.content) for a, b in pairs if a != b)
+            before, after = (text[:_SHOWN] for text in around_difference(old, new))
+            self.first.append({"origin": str(example.origin or example.id), "before": before, "after": after})
 
 
 def apply_fixes(
@@ -66,9 +86,9 @@ def apply_fixes(
         result = {part: done.examples for part, done in fixed.items()}
         drops = [drop for done in fixed.values() for drop in done.drops]
         changed = [done.changed for done in fixed.values() if done.changed is not None]
-        count = sum(tally.count for tally in changed)
-        first = [row for tally in changed for row in tally.first]
-        more = {"changed": {"count": count, "examples": first[:NUM_EXAMPLES]}} if count else {}
+        count = sum(found.count for found in changed)
+        first = [change for found in changed for change in found.first]
+        more = {"changed": {"count": count}, "examples": first[:NUM_EXAMPLES]} if count else {}
         num_out = sum(map(len, result.values()))
         entries.append(cards.step(f"fix.{name}", num_in, num_out, drops, **more))
     return result, entries
@@ -183,7 +203,7 @@ def _without(examples: Sequence[Example], out: Sequence[Any], reason: str, shelv
     def kept() -> Iterator[Example]:
         for example, flag in zip(examples, out, strict=True):
             if flag:
-                gone.add(str(example.origin or example.id))
+                gone.add(str(example.origin or example.id), example)
             else:
                 yield example
 
@@ -195,7 +215,7 @@ def _rewritten(
     examples: Sequence[Example], rewrite: Callable[[str], str], shelve: Shelve, *, answers_only: bool = False
 ) -> Fixed:
     """The examples with their texts (or only the final answer) rewritten; an emptied text stays as it was."""
-    changed = Tally()
+    changed = Changes()
 
     def made() -> Iterator[Example]:
         for example in examples:
@@ -207,7 +227,7 @@ def _rewritten(
                 for k, m in enumerate(example.messages)
             )
             if messages != example.messages:
-                changed.add(str(example.origin or example.id))
+                changed.add(example, messages)
                 made_id = content_id(messages, example.tools)
                 example = dataclasses.replace(example, messages=messages, id=made_id)
             yield example

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import openpyxl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -15,8 +16,13 @@ from weitiao.data.exam.clean import clean_line, clean_stem, latin_words, reflow
 from weitiao.data.exam.marks import option_marks
 from weitiao.errors import DataError
 
-NUMBERS = ("（{n}）", "({n})", "{n}．", "{n}.", "{n}、", "{n}. ", " {n} . ")
-MARKS = ("{m}．", "{m}.", "{m}. ", "{m}、", "({m}) ", "{m} . ", "{m}) ")
+NUMBERS = (
+    "（{n}）", "({n})", "{n}．", "{n}.", "{n}、", "{n}. ", " {n} . ", "第{n}题：", "{n}。", "{n}，", "小题{n}．",
+    "No.{n} ", "**{n}.** ", "- {n}. ",
+)  # fmt: skip
+MARKS = (
+    "{m}．", "{m}.", "{m}. ", "{m}、", "({m}) ", "{m} . ", "{m}) ", "**{m}.** ", "选项{m}：", "【{m}】",
+)  # fmt: skip
 CYRILLIC = str.maketrans("ABCE", "АВСЕ")
 words = st.lists(
     st.sampled_from(["cherry", "tour", "bank", "paper", "river", "juice"]), min_size=2, max_size=6
@@ -26,7 +32,7 @@ words = st.lists(
 @st.composite
 def papers(draw):
     """A paper as its author meant it, and the damaged cell that holds it."""
-    first = draw(st.integers(1, 70))
+    first, explained = draw(st.integers(1, 70)), draw(st.booleans())
     number, mark = draw(st.sampled_from(NUMBERS)), draw(st.sampled_from(MARKS))
     meant, text = [], ""
     for n in range(first, first + draw(st.integers(1, 5))):
@@ -49,8 +55,10 @@ def papers(draw):
             elif k == at and broken == "wide":
                 written = mark.format(m=chr(ord(letter) + 0xFEE0))
             text += written + option + ("\t" if row and k < 3 else "\n")
+        if explained:
+            text += "【解析】见第2段。\nA项不合文意。\n"
         meant.append((n, stem, dict(zip("ABCD", options, strict=True)), draw(st.sampled_from("ABCD"))))
-    answers = "\n".join(f"{number.format(n=n)}{answer}" for n, _, _, answer in meant)
+    answers = "\n".join(f"{n}．{answer}" for n, _, _, answer in meant)
     return meant, text, answers
 
 
@@ -68,7 +76,9 @@ def test_planted_questions_are_found_again(paper) -> None:
 def test_every_question_is_recovered_or_listed(paper, data) -> None:
     meant, text, answers = paper
     lines = text.splitlines()
-    gone = data.draw(st.integers(0, len(lines) - 1))
+    gone = data.draw(
+        st.sampled_from([k for k, line in enumerate(lines) if "文意" not in line and "解析" not in line])
+    )
     found = extract("A text.", "\n".join(lines[:gone] + lines[gone + 1 :]), answers, num_options=4)
     numbers = {q.number for q in found.questions} | {p.number for p in found.problems}
     assert {n for n, *_ in meant} <= numbers or None in numbers
@@ -191,3 +201,116 @@ def test_real_papers(shared: Path, name: str, texts: int, answers: dict[str, int
         assert list(question.options) == list("ABCD")
         assert all(len(text) < 300 for text in question.options.values())
         assert "  " not in question.stem
+
+
+OPTIONS = "A．甲\nB．乙\nC．丙\nD．丁\n"
+
+
+@pytest.mark.parametrize(
+    ("one", "two"),
+    [("①", "②"), ("⑴", "⑵"), ("⒈", "⒉"), ("一、", "二、"), ("（一）", "（二）"), ("第一题：", "第二题：")],
+)
+def test_numbers_that_are_no_digits(one: str, two: str) -> None:
+    text = f"{one}下列正确的是（  ）\n{OPTIONS}{two}下列错误的是（  ）\n{OPTIONS}"
+    found = extract("文。", text, "1. B\n2. D")
+    assert [(q.number, q.stem, q.answer) for q in found.questions] == [
+        (1, "下列正确的是", "B"),
+        (2, "下列错误的是", "D"),
+    ]
+    assert found.problems == ()
+
+
+def test_signs_inside_a_question_are_no_numbers() -> None:
+    text = f"1. 下列正确的是\n①甲对\n②乙对\nA．①\nB．②\nC．①②\nD．无\n2. 下列错误的是\n{OPTIONS}"
+    found = extract("文。", text, "1-2 CD")
+    assert [(q.number, q.options["C"]) for q in found.questions] == [(1, "①②"), (2, "丙")]
+
+
+def test_options_behind_each_other_without_spaces() -> None:
+    text = (
+        "1. What?\nA.Red appleB.Blue bookC.Green treeD.No idea\n2. Why?\n(a) one (b) two (c) three (d) four"
+    )
+    first, second = extract("T.", text, "1. B 2. D").questions
+    assert dict(first.options) == {"A": "Red apple", "B": "Blue book", "C": "Green tree", "D": "No idea"}
+    assert dict(second.options) == {"A": "one", "B": "two", "C": "three", "D": "four"}
+
+
+def test_one_question_without_a_number() -> None:
+    (one,) = extract("文。", f"下列正确的是（  ）\n{OPTIONS}", "B").questions
+    assert (one.number, one.stem, one.answer) == (1, "下列正确的是", "B")
+    (several,) = extract("文。", f"下列正确的有\n{OPTIONS}", "ACD").questions
+    assert several.as_dict()["answer_text"] == "甲\n丙\n丁"
+    found = extract("文。", f"下列正确的是\n{OPTIONS}下列错误的是\n{OPTIONS}", "BD")
+    assert found.questions == ()
+    assert "have no numbers" in found.problems[0].reason
+
+
+def test_options_of_two_questions_are_not_mixed() -> None:
+    text = f"1. 下列正确的是\nA甲\tB．乙\tC．丙\tD．丁\n{OPTIONS}"
+    found = extract("文。", text, "1. B\n2. C")
+    assert found.questions == ()
+    assert "options of two questions: the number between them is not found" in [
+        p.reason for p in found.problems
+    ]
+
+
+def test_several_right_options_are_never_cut_to_the_first() -> None:
+    found = extract("文。", f"1. 下列正确的有\n{OPTIONS}2. 下列错误的有\n{OPTIONS}", "1. AC\n2. AE")
+    assert [(q.answer, q.as_dict()["answer_text"]) for q in found.questions] == [("AC", "甲\n丙")]
+    assert [p.reason for p in found.problems] == ["the answer AE is none of the options A, B, C, D"]
+
+
+def test_an_answer_inside_the_question_does_not_stay_there() -> None:
+    text = f"1. 下列正确的是（ B ）\n{OPTIONS}2. 下列错误的是（Ｃ）\n{OPTIONS}3. 下列相符的是（A）\n{OPTIONS}"
+    found = extract("文。", text, "1. B 3. D")
+    assert [(q.number, q.stem, q.answer) for q in found.questions] == [
+        (1, "下列正确的是", "B"),
+        (2, "下列错误的是", "C"),
+    ]
+    assert [(p.number, p.reason) for p in found.problems] == [(3, "the question says A, the answers D")]
+
+
+def test_answer_and_explanation_behind_a_question() -> None:
+    text = (
+        f"1. 下列正确的是\n{OPTIONS}【答案】B\n【解析】A项错，\n见原文。\n2. 下列错误的是\n{OPTIONS}答案：C\n"
+    )
+    found = extract("文。", text, "")
+    assert [(q.answer, q.options["D"]) for q in found.questions] == [("B", "丁"), ("C", "丁")]
+    assert "left out: 【答案】B 【解析】A项错， 见原文。" in found.questions[0].notes
+
+
+def test_answers_that_do_not_fit_are_listed_with_the_reason() -> None:
+    found = extract("文。", f"1. 下列正确的是\n{OPTIONS}2. 下列错误的是\n{OPTIONS}", "1-2 ABC")
+    assert [(p.number, p.reason) for p in found.problems] == [
+        (1, "1-2 ABC: 3 letters for 2 questions"),
+        (2, "1-2 ABC: 3 letters for 2 questions"),
+    ]
+
+
+def test_one_reading_text_a_line(tmp_path: Path) -> None:
+    path, out = tmp_path / "paper.json", tmp_path / "texts.jsonl"
+    rows = [
+        {"阅读文本": "T.", "选项": "1. Why?\nA. x\nB. y\n2. How?\nA. z\nB. w", "答案": "1-2 BA"},
+        {"阅读文本": "U.", "选项": "1. Who?\nA. x\nB. x", "答案": "1. B"},
+    ]
+    path.write_text(json.dumps(rows, ensure_ascii=False), "utf-8")
+    paper = read_paper(path)
+    paper.save(out, per_text=True)
+    (line,) = [json.loads(line) for line in out.read_text("utf-8").splitlines()]
+    assert (line["id"], line["passage"], line["number"]) == ("1", "T.", 2)
+    assert [(q["question"], q["answer"]) for q in line["questions"]] == [("Why?", "B"), ("How?", "A")]
+    assert [str(p.origin.row) for p in paper.problems if p.origin] == ["2"]
+
+
+def test_all_sheets_of_a_workbook(tmp_path: Path) -> None:
+    book = openpyxl.Workbook()
+    book.remove(book.worksheets[0])
+    for title in ("语文", "英语"):
+        page = book.create_sheet(title)
+        page.append(["阅读文本", "选项", "答案"])
+        page.append(["文。", "1. Why?\nA. x\nB. y", "1. B"])
+    book.save(tmp_path / "paper.xlsx")
+    assert len(read_paper(tmp_path / "paper.xlsx").questions) == 1
+    paper = read_paper(tmp_path / "paper.xlsx", sheet="*")
+    assert [q.as_dict()["id"] for q in paper.questions] == ["语文-2-1", "英语-2-1"]
+    assert [row["id"] for row in paper.texts()] == ["语文-2", "英语-2"]

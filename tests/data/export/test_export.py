@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -15,6 +16,7 @@ from hypothesis import strategies as st
 from weitiao.config import DataConfig, Recipe
 from weitiao.data import prepare
 from weitiao.data.export import FORMATS, export, merged, rounds
+from weitiao.data.export.dialogues import dialogues
 from weitiao.errors import DataError
 from weitiao.types import Dataset, Example, Message, ToolCall, content_id
 
@@ -117,6 +119,7 @@ def test_our_reader_reads_every_export_back(to: str, data) -> None:
             assert [e.tools for e in read_] == [r.tools for r in rows]
             more = learnt(read_) - learnt(given_)
             assert more.total() == account["also_learnt"]
+            assert not (FORMATS[to].marks and more)
         else:
             assert [said(e.messages) for e in read_] == [said(r.messages) for r in rounds(given_)]
         assert not learnt(given_) - learnt(read_)
@@ -155,6 +158,28 @@ def test_merging_learns_each_reply_as_often_as_before(dialogues: list[list[str]]
     assert learnt(rows) == learnt(examples)
 
 
+@settings(deadline=None, max_examples=50)
+@given(st.lists(plain() | with_calls(), max_size=6))
+def test_rows_of_a_stream_are_those_of_the_whole(examples: list[Example]) -> None:
+    assert list(dialogues(examples)) == merged(examples)
+    single = [e for e in examples if not any(m.role == "assistant" for m in e.messages[:-1])]
+    assert isinstance(dialogues(single), Iterator)  # and so nothing is held
+    assert list(dialogues(single)) == merged(single)
+
+
+def test_parquet_in_several_groups_and_progress_on_the_way(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("weitiao.data.export.folders._GROUP", 700)
+    rows = tuple(example([Message("user", f"q{k}"), Message("assistant", "a", True)]) for k in range(2500))
+    told: list[tuple[str, int]] = []
+    export(
+        Dataset(rows, (), (), {}), "huggingface", tmp_path / "out", progress=lambda *said: told.append(said)
+    )
+    assert told == [("train", 1000), ("train", 2000)]
+    assert [e.messages for e in read_back(tmp_path / "out").train] == [e.messages for e in rows]
+
+
 def test_what_a_format_cannot_hold_is_refused_with_all_rows_or_left_out_and_counted(tmp_path: Path) -> None:
     call = Message("assistant", "", True, (ToolCall("search", {}),))
     calls = example([Message("user", "q"), call, Message("tool", "r"), Message("assistant", "a", True)])
@@ -163,6 +188,8 @@ def test_what_a_format_cannot_hold_is_refused_with_all_rows_or_left_out_and_coun
     dataset = Dataset((calls, fine, calls, system), (), (), {})
     with pytest.raises(DataError, match="5 rows cannot be written as iflytek"):
         export(dataset, "iflytek", tmp_path / "out")
+    with pytest.raises(DataError, match="5 rows cannot be written as iflytek"):
+        export(dataset, "iflytek", tmp_path / "deep" / "er" / "out")
     assert list(tmp_path.iterdir()) == []
     done = export(dataset, "iflytek", tmp_path / "out", skip=True)
     part = done.report["parts"]["train"]
@@ -183,7 +210,7 @@ def test_folders(tmp_path: Path) -> None:
     export(dataset, "alpaca", tmp_path / "new")
     export(dataset, "messages", tmp_path / "new")
     names = sorted(p.name for p in (tmp_path / "new").iterdir())
-    assert names == ["export.json", "read_back.yaml", "train.jsonl"]
+    assert names == ["card.html", "export.json", "read_back.yaml", "train.jsonl"]
     assert sorted(p.name for p in tmp_path.iterdir()) == ["new", "taken"]
 
 
@@ -207,6 +234,53 @@ def test_the_files_are_those_of_the_tools(tmp_path: Path) -> None:
     info = json.loads(written("llama-factory", "dataset_info.json", name="mine"))
     assert set(info) == {"mine_train", "mine_dev"}
     assert info["mine_train"]["file_name"] == "train.json"
+
+
+@settings(deadline=None, max_examples=40)
+@given(plain() | with_calls(several=False))
+def test_chatglm3_script_learns_what_is_learnt_here(dialogue: Example) -> None:
+    """By the rule of the official script: system and user never, other turns unless ``loss`` is false."""
+    with TemporaryDirectory() as temporary:
+        export(Dataset((dialogue,), (), (), {}), "chatglm3", Path(temporary) / "out")
+        row = json.loads((Path(temporary) / "out" / "train.jsonl").read_text("utf-8"))
+    learnt_there = [
+        turn.get("content", turn.get("parameters"))
+        for turn in row["conversations"]
+        if turn["role"] not in ("system", "user") and turn.get("loss", True)
+    ]
+    expected: list[Any] = []
+    for message in dialogue.messages:
+        if message.train and (message.content or not message.tool_calls):
+            expected.append(message.content)
+        if message.train:
+            expected += [dict(call.arguments) for call in message.tool_calls]
+    assert learnt_there == expected
+
+
+@settings(deadline=None, max_examples=40)
+@given(st.data())
+def test_llama_factory_finds_every_column_that_the_registry_names(data) -> None:
+    parts = [tuple(data.draw(st.lists(HOLDS["llama-factory"], min_size=1, max_size=3))) for _ in range(3)]
+    with TemporaryDirectory() as temporary:
+        folder = Path(temporary) / "out"
+        export(Dataset(*parts, card={}), "llama-factory", folder)
+        info = json.loads((folder / "dataset_info.json").read_text("utf-8"))
+        for entry in info.values():
+            rows = json.loads((folder / entry["file_name"]).read_text("utf-8"))
+            there = {key for row in rows for key in row}
+            assert set(entry["columns"].values()) <= there  # LLaMA-Factory: row[column] of its loaded table
+            assert {"system", "history", "tools"} & there <= set(entry["columns"].values())
+
+
+def test_csv_for_excel_reads_back_and_other_formats_refuse_it(tmp_path: Path) -> None:
+    pair = [Message("user", '问"题",\r\n第二行'), Message("assistant", "=1+1", True)]
+    dataset = Dataset((example(pair),), (), (), {"warnings": ["w"]})
+    done = export(dataset, "iflytek-csv", tmp_path / "out", bom=True)
+    assert (tmp_path / "out" / "train.csv").read_bytes().startswith(b"\xef\xbb\xbfinput,target\r\n")
+    assert [e.messages for e in read_back(tmp_path / "out").train] == [tuple(pair)]
+    assert done.report["card"] == {"warnings": ["w"]}
+    with pytest.raises(DataError, match="no csv files"):
+        export(dataset, "iflytek", tmp_path / "new", bom=True)
 
 
 def test_hugging_face_reads_the_folder(tmp_path: Path) -> None:

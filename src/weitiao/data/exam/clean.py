@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import re
+import unicodedata
+
+from weitiao.data.exam.marks import LETTERS, LOOK_ALIKES
 
 # Lower-case and capital letters of the Cyrillic alphabet that look like Latin ones.
 _CYRILLIC = str.maketrans("АВЕЗКМНОРСТУХЅІЈаеорсухіјѕԁһ", "ABE3KMHOPCTYXSIJaeopcyxijsdh")
@@ -14,9 +17,20 @@ _HAN = "\u3400-\u9fff\u3000-\u303f\uff00-\uffef“”‘’—…"
 _SCORE = re.compile(r"[（(〔\[【]\s*\d{1,2}(?:\.\d)?\s*分\s*[)）〕\]】]")
 # A line of its own that belongs to the paper, not to the option in front of it.
 _FOREIGN_LINE = re.compile(
-    r"\A[ \t\u3000]*(?:本题考查.*|【?(?:解析|答案|分析|点评|解答|考点)】?[:：].*|第[一二三四五六七八九十]+[节部]分?.*"
+    r"\A[ \t\u3000]*(?:本题考查.*|第[一二三四五六七八九十]+[节部]分?.*|[一二三四五六七八九十]{1,3}、.*"
     r"|[（(][一二三四五六七八九十]+[)）].*|(?:Passage|Text|Section|Part)[ ]+[A-Z0-9]{1,2}[ ]*|阅读下[面列].*)\Z"
 )
+# From here on a question is explained; what follows belongs to the explanation.
+_SAID = r"(?:参考|正确)?(?:答案|解析|分析|点评|解答|考点|详解|试题解析)"
+_EXPLANATION = re.compile(
+    rf"(?:\A|\n)[ \t\u3000]*(?:【{_SAID}】|{_SAID}[ ]*[:：]|(?:Answers?|Keys?)[ ]*[:：])"
+)
+_MARK = LETTERS + LETTERS.lower() + "".join(LOOK_ALIKES)
+_BULLET = re.compile(
+    rf"(?:(?<=\n)|\A)[ \t\u3000]*[-*•·▪●][ \t]+(?=[（(\[【]?[ \t]*(?:[{_MARK}]|[0-9]{{1,3}}[.．、:：)）\]】]))"
+    rf"|(?:(?<=\s)|\A)选项[ \t]*(?=[（(\[【]?[{_MARK}])"
+)
+_FILLED_SLOT = re.compile(r"[（(][\s\u3000_]*(?P<letters>[A-HＡ-Ｈ]{1,8})[\s\u3000_]*[)）]\s*[。．.]?\s*$")
 BLANK = "____"
 
 
@@ -54,6 +68,27 @@ def without_foreign_lines(text: str) -> tuple[str, list[str]]:
     lines = text.split("\n")
     removed = [line.strip() for line in lines[1:] if _FOREIGN_LINE.match(line)]
     return "\n".join([*lines[:1], *(line for line in lines[1:] if not _FOREIGN_LINE.match(line))]), removed
+
+
+def without_explanation(text: str) -> tuple[str, str]:
+    """A question, and the answer and explanation that the paper has behind it (empty where it has none)."""
+    match = _EXPLANATION.search(text)
+    return (text, "") if match is None else (text[: match.start()], text[match.start() :].strip())
+
+
+def without_markup(text: str) -> str:
+    """A cell without signs of lists and bold type in front of numbers and option marks."""
+    return _BULLET.sub("", re.sub(r"\*\*(?=\S)|(?<=\S)\*\*", "", text))
+
+
+def without_filled_slot(stem: str) -> tuple[str, str]:
+    """A question without the letters that are written into its slot, ``（B）``, and those letters."""
+    match = _FILLED_SLOT.search(stem)
+    return (stem, "") if match is None else (stem[: match.start()], _capital(match["letters"]))
+
+
+def _capital(letters: str) -> str:
+    return unicodedata.normalize("NFKC", letters)
 
 
 def points_in(text: str) -> list[str]:

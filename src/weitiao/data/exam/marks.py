@@ -37,6 +37,8 @@ _WIDE_SPACE = re.compile(r"(?:[\t\u3000]|[ \u00a0]{2,})[ \t\u3000\u00a0]*\Z")
 _LINE_START = re.compile(r"(?:\A|\n)[ \t\u3000\u00a0]*\Z")
 _AFTER_SENTENCE = re.compile(r"[。？！；：，）〕】”’)\].?!;:_](?P<residue>\d{0,3})\Z")
 _COST = 1.25  # of one more mark: a chain takes in only what scores higher
+_GLUED = 0.25  # score of a place right behind a word
+_HARDLY_ANY = 3  # marks of a question
 _CONTEXT = 24  # characters in front of a mark that are looked at
 
 
@@ -62,11 +64,19 @@ class Mark:
 def option_marks(text: str) -> list[Mark]:
     """The marks of one question, A first, without gaps; empty where there is no A.
 
+    Where there are hardly any, marks right behind a word are looked for too: ``A.oneB.twoC.three``.
+
     Args:
         text: A question from its stem to its last option.
     """
+    best = _best_chain(candidates(text))
+    glued = _best_chain(candidates(text, glued=True)) if len(best) < _HARDLY_ANY else best
+    return glued if len(glued) >= _HARDLY_ANY else best
+
+
+def _best_chain(found: Sequence[Mark]) -> list[Mark]:
     by_letter: dict[str, list[Mark]] = {letter: [] for letter in LETTERS}
-    for mark in candidates(text):
+    for mark in found:
         by_letter[mark.letter].append(mark)
     chains: list[tuple[float, tuple[Mark, ...]]] = [(0.0, ())]
     best: tuple[float, tuple[Mark, ...]] = (0.0, ())
@@ -82,21 +92,24 @@ def option_marks(text: str) -> list[Mark]:
     return list(best[1])
 
 
-def candidates(text: str) -> list[Mark]:
-    """Every place that could be a mark, in order."""
+def candidates(text: str, *, glued: bool = False) -> list[Mark]:
+    """Every place that could be a mark, in order; ``glued``: also right behind a word."""
     found = []
     for match in _CANDIDATE.finditer(text):
-        mark = _mark(text, match)
+        mark = _mark(text, match, glued=glued)
         if mark is not None:
             found.append(mark)
     return found
 
 
-def _mark(text: str, match: re.Match[str]) -> Mark | None:
+def _mark(text: str, match: re.Match[str], *, glued: bool) -> Mark | None:
     written = match["letter"]
     letter = LOOK_ALIKES.get(written, written.upper())
     begin = match.start() if match["open"] else match.start("letter")
-    before, residue = _before(text[max(0, begin - _CONTEXT) : begin], is_bracketed=bool(match["open"]))
+    context = text[max(0, begin - _CONTEXT) : begin]
+    before, residue = _before(context, is_bracketed=bool(match["open"]))
+    if before is None and glued and match["stop"] and written.isupper() and context[-1].isalnum():
+        before = _GLUED
     if before is None:
         return None
     begin -= residue
@@ -105,7 +118,7 @@ def _mark(text: str, match: re.Match[str]) -> Mark | None:
         return None
     score, damage = behind
     if written.islower():
-        if before < 2.5 or damage:
+        if damage or (before < 2.5 and not (match["open"] and match["stop"] and before >= 1.5)):
             return None
         score, damage = score - 1.5, f"mark {written} for {letter}"
     elif written in LOOK_ALIKES:

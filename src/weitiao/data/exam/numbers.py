@@ -1,18 +1,25 @@
-"""Where questions begin: ``（1）``, ``1．``, ``56.``, ``1、``, ``第1题``, and numbers that lost their stop."""
+"""Where questions begin: ``（1）``, ``1．``, ``56.``, ``①``, ``第1题``, ``一、``, and numbers that lost their stop."""
 
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from weitiao.data.exam.answers import chinese_number
 from weitiao.data.exam.marks import candidates
 
+_D = "[0-9０-９]{1,3}"
 _START = re.compile(
-    r"(?P<bracket>[（(\[【][ \t]*(?P<inner>[0-9０-９]{1,3})[ \t]*[)）\]】][.．、]?)"
-    r"|(?P<word>(?:第|Question[ \t]*|Q)(?P<named>[0-9０-９]{1,3})(?:题)?[.．、:：]?)"
-    r"|(?P<bare>(?<![0-9０-９.．])(?P<number>[0-9０-９]{1,3})(?P<stop>[ \t\u3000]*[.．、:：)）﹒](?![0-9０-９]))?)"
+    rf"(?P<bracket>[（(\[【][ \t]*(?P<inner>{_D})[ \t]*[)）\]】][.．、]?)"
+    rf"|(?P<word>(?:第|小?题[ \t]*|Question[ \t]*|No\.?[ \t]*|Q|#[ \t]*)(?P<named>{_D})(?:题)?[.．、:：]?)"
+    r"|(?P<sign>[①-⑳⑴-⒇⒈-⒛])[.．、]?"
+    r"|(?P<chinese>(?:第(?P<ordinal>[一二三四五六七八九十]{1,3})题|[（(]?(?P<digits>[一二三四五六七八九十]{1,3})[)）.．、])[、:：]?)"
+    rf"|(?P<bare>(?<![0-9０-９.．])(?P<number>{_D})(?P<stop>[ \t\u3000]*[.．、:：)）﹒。,，](?![0-9０-９]))?)"
 )
+_DOUBTFUL = 2.0  # signs that stand in texts and options too count at the beginning of a line only, and less
+_LINE = 3.0  # score of the beginning of a line
 _MISSING = 4.0  # what a number costs that is not found
 _Path = tuple[float, int | None, tuple["Start | None", ...]]  # score, end of the last number, choices
 _OPTIONS = 3.0  # what options between one beginning and the next are worth
@@ -41,23 +48,31 @@ def starts(text: str) -> list[Start]:
     """Every place where a question could begin, in order."""
     found = []
     for match in _START.finditer(text):
-        digits = match["inner"] or match["named"] or match["number"]
         place = _place(text, match.start())
+        number, damage = _number(match), None
         if match["bare"] and not match["stop"]:
-            score = _without_stop(text, match, place)
-            damage = f"no stop behind number {int(digits)}"
-        else:
-            score, damage = place, None
-        if score > 0:
-            found.append(Start(int(digits), match.start(), match.end(), score, damage))
+            place = _without_stop(text, match, place)
+            damage = f"no stop behind number {number}"
+        elif match["sign"] or match["chinese"] or (match["stop"] and match["stop"][-1] in "。,，"):
+            place = min(place, _DOUBTFUL) if place == _LINE else 0.0
+        if place > 0:
+            found.append(Start(number, match.start(), match.end(), place, damage))
     return found
+
+
+def _number(match: re.Match[str]) -> int:
+    if match["chinese"]:
+        return chinese_number(match["ordinal"] or match["digits"])
+    if match["sign"]:
+        return int(re.sub(r"\D", "", unicodedata.normalize("NFKC", match["sign"])))
+    return int(match["inner"] or match["named"] or match["number"])
 
 
 def _place(text: str, begin: int) -> float:
     line = text.rfind("\n", 0, begin) + 1
     before = text[line:begin]
     if not before.strip():
-        return 3.0
+        return _LINE
     if re.search(r"(?:[\t\u3000]|[ \u00a0]{2,})\Z", before):
         return 1.5
     return 0.75 if re.search(r"[。？！.?!）)\s]\Z", before) else 0.0
@@ -67,7 +82,7 @@ def _without_stop(text: str, match: re.Match[str], place: float) -> float:
     """Only at the beginning of a line, and in front of words: ``14 Why``, ``11What``, ``3下列``."""
     rest = text[match.end() : match.end() + 2]
     follows = bool(re.match(r"[ \t\u3000]*[A-Z\u3400-\u9fff“《]", rest))
-    return 1.5 if place == 3.0 and follows else 0.0
+    return 1.5 if place == _LINE and follows else 0.0
 
 
 def find_numbers(text: str, numbers: Sequence[int]) -> list[Start | None]:

@@ -13,9 +13,10 @@ from weitiao.config import Source
 from weitiao.data.exam.paper import Extracted, Problem, Question, extract
 from weitiao.data.problems import nearest
 from weitiao.data.read import read
+from weitiao.data.sources import ALL_SHEETS, expand
 from weitiao.data.whole import write_whole
 from weitiao.errors import DataError
-from weitiao.types import Record
+from weitiao.types import Origin, Record
 
 COLUMNS = {
     "passage": ("阅读文本", "文本", "passage", "text", "article"),
@@ -62,14 +63,22 @@ class Paper:
             "notes": list(self.notes),
         }
 
-    def save(self, path: Path) -> None:
-        """Write one question a line, whole or not at all.
+    def texts(self) -> list[dict[str, Any]]:
+        """Reading texts that have a whole question, each with all of them, in the order of the file."""
+        by_row: dict[Origin | None, list[Question]] = {}
+        for question in self.questions:
+            by_row.setdefault(question.origin, []).append(question)
+        return [_text_dict(questions) for questions in by_row.values()]
+
+    def save(self, path: Path, *, per_text: bool = False) -> None:
+        """Write one question a line, or one reading text a line with all its questions; whole or not at all.
 
         Raises:
             DataError: The file cannot be written.
         """
+        rows = self.texts() if per_text else (question.as_dict() for question in self.questions)
         try:
-            write_whole(path, (json.dumps(q.as_dict(), ensure_ascii=False) + "\n" for q in self.questions))
+            write_whole(path, (json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
         except OSError as error:
             raise DataError(
                 f"{path} cannot be written: {error.strerror or error}", remedy="choose another file"
@@ -91,7 +100,7 @@ def read_paper(
 
     Args:
         file: The table, relative to ``root``.
-        sheet: Of a workbook; by default the first.
+        sheet: Of a workbook; by default the first. ``"*"``: all of them, which need the same columns.
         passage: Column of the reading text; by default found by its name (`COLUMNS`).
         questions: Column of the questions with their options.
         answers: Column of the answers.
@@ -102,13 +111,17 @@ def read_paper(
     Raises:
         DataError: The file cannot be read, has no such column, or a cell holds no text.
     """
-    reading = read(Source(file=str(file), sheet=sheet), root=root or Path())
+    root, source = root or Path(), Source(file=str(file), sheet=sheet)
     given = {"passage": passage, "questions": questions, "answers": answers}
     rows: list[tuple[Record, dict[str, str]]] = []
-    columns: dict[str, str] = {}
-    for record in reading:
-        columns = columns or _columns(list(record.fields), given, reading.label)
-        rows.append((record, {name: _text(record.fields.get(column)) for name, column in columns.items()}))
+    for one in expand(source, root) if sheet == ALL_SHEETS else [source]:
+        reading = read(one, root=root)
+        columns: dict[str, str] = {}
+        for record in reading:
+            columns = columns or _columns(list(record.fields), given, reading.label)
+            rows.append(
+                (record, {name: _text(record.fields.get(column)) for name, column in columns.items()})
+            )
     found: list[Extracted] = []
     for number, (record, cells) in enumerate(rows, start=1):
         found.append(extract(**cells, origin=record.origin, num_options=num_options))
@@ -123,7 +136,7 @@ def read_paper(
             for one, (record, cells) in zip(found, rows, strict=True)
         ]
     notes = [
-        f"row {record.origin.row}: {note}"
+        f"{_place(record, sheet)}: {note}"
         for one, (record, _) in zip(found, rows, strict=True)
         for note in one.notes
     ]
@@ -134,6 +147,20 @@ def read_paper(
         tuple(problem for one in found for problem in one.problems),
         tuple(notes),
     )
+
+
+def _text_dict(questions: Sequence[Question]) -> dict[str, Any]:
+    """A reading text as a line: what its questions share, how many there are, and what each has of its own."""
+    rows = [question.as_dict() for question in questions]
+    own = ("question", "options", "choices", "answer", "answer_text", "number", "notes")
+    return {
+        "id": str(rows[0]["id"]).rsplit("-", 1)[0],
+        "passage": rows[0]["passage"],
+        "number": len(rows),
+        "questions": [{name: row[name] for name in own} for row in rows],
+        "language": rows[0]["language"],
+        "origin": rows[0]["origin"],
+    }
 
 
 def _columns(there: Sequence[str], given: dict[str, str | None], label: str) -> dict[str, str]:
@@ -156,6 +183,11 @@ def _columns(there: Sequence[str], given: dict[str, str | None], label: str) -> 
             remedy="name the columns with --passage, --questions and --answers",
         )
     return columns
+
+
+def _place(record: Record, asked: str | int | None) -> str:
+    row = f"row {record.origin.row}"
+    return f'sheet "{record.origin.sheet}", {row}' if asked == ALL_SHEETS else row
 
 
 def _usual(counts: Sequence[int]) -> int | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -37,9 +37,16 @@ class Turns:
         return sum(m.role == "assistant" and not m.train for m in self.messages[asked:])
 
 
-def as_turns(examples: Sequence[Example]) -> list[Turns]:
+def as_turns(examples: Sequence[Example]) -> Iterator[Turns]:
     """One row for each example."""
-    return [Turns(e.messages, e.tools, e.meta.get("id"), e.origin) for e in examples]
+    for e in examples:
+        yield Turns(e.messages, e.tools, e.meta.get("id"), e.origin)
+
+
+def dialogues(examples: Sequence[Example]) -> Iterable[Turns]:
+    """The rows of `merged`; where no example has an earlier reply, there is nothing to merge and nothing is held."""
+    has_rounds = any(m.role == "assistant" for e in examples for m in e.messages[:-1])
+    return merged(examples) if has_rounds else as_turns(examples)
 
 
 def merged(examples: Sequence[Example]) -> list[Turns]:
@@ -77,7 +84,7 @@ def merged(examples: Sequence[Example]) -> list[Turns]:
     return [row for row in rows if row is not None]
 
 
-def rounds(examples: Sequence[Example]) -> list[Turns]:
+def rounds(examples: Sequence[Example]) -> Iterator[Turns]:
     """One row for each reply that is learnt, ending with it, for formats in which only the last reply is.
 
     An example that learns nothing gives one row all the same, which no format can write: it is then listed.
@@ -85,19 +92,13 @@ def rounds(examples: Sequence[Example]) -> list[Turns]:
     Args:
         examples: Of one part.
     """
-    rows: list[Turns] = []
     for turns in as_turns(examples):
         ends = [k for k, message in enumerate(turns.messages) if message.train] or [len(turns.messages) - 1]
-        rows += [
-            replace(
-                turns,
-                messages=tuple(
-                    replace(m, train=m.train and k == end) for k, m in enumerate(turns.messages[: end + 1])
-                ),
+        for end in ends:
+            messages = tuple(
+                replace(m, train=m.train and k == end) for k, m in enumerate(turns.messages[: end + 1])
             )
-            for end in ends
-        ]
-    return rows
+            yield replace(turns, messages=messages)
 
 
 def with_system_in_prompt(turns: Turns) -> Turns:

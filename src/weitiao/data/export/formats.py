@@ -7,7 +7,7 @@ alpaca         ``instruction``, ``input``, ``output``, ``history``        every 
 sharegpt       ``conversations`` of ``from``, ``value``                   every reply
 messages       OpenAI ``messages``; ``weight: 0`` on what is not learnt   as in the data set
 chatglm2       ``prompt``, ``response``, ``history``                      the last reply
-chatglm3       ``conversations``, ``tools``                               every reply
+chatglm3       ``conversations``, ``tools``; ``loss: false``             as in the data set
 iflytek        ``input``, ``target`` (jsonl)                              the reply; no dialogues
 iflytek-csv    the same as csv                                            the reply; no dialogues
 llama-factory  alpaca or sharegpt with ``dataset_info.json``              every reply
@@ -43,6 +43,7 @@ class Format:
         section: Keys of a recipe's ``data`` section that read it back, beside the files.
         lines: One object a line.
         takes_system: Whether it has a place for a system message.
+        marks: Whether a row can say which of its replies is not learnt.
     """
 
     row: Callable[[Turns], Row]
@@ -51,6 +52,7 @@ class Format:
     section: Mapping[str, str]
     lines: bool = True
     takes_system: bool = True
+    marks: bool = False
 
 
 def alpaca_row(turns: Turns) -> Row:
@@ -126,7 +128,11 @@ def chatglm2_row(turns: Turns) -> Row:
 
 
 def chatglm3_row(turns: Turns) -> Row:
-    """A row of ChatGLM3's scripts: a call and its result are one turn of the role ``tool``."""
+    """A row of ChatGLM3's scripts: a call and its result are one turn of the role ``tool``.
+
+    ``"loss": false`` is what the script of ``finetune_chatmodel_demo`` asks for where a turn is not to be learnt; by
+    itself it would learn an observation that stands alone.
+    """
     _check_reply(turns)
     written: list[Row] = []
     for number, message in enumerate(turns.messages, start=1):
@@ -134,17 +140,19 @@ def chatglm3_row(turns: Turns) -> Row:
         if message.role == "tool" and open_call:
             written[-1]["observation"] = message.content
         elif message.role == "tool":
-            written.append({"role": "observation", "content": message.content})
+            written.append({"role": "observation", "content": message.content, **_NOT_LEARNT})
         elif not message.tool_calls:
-            written.append({"role": message.role, "content": message.content})
+            written.append({"role": message.role, "content": message.content, **_mark(message)})
         elif len(message.tool_calls) > 1:
             raise Unsayable(f"turn {number}: {len(message.tool_calls)} function calls in one turn")
         else:
             # An empty turn keeps the call apart from a reply right in front of it.
             if message.content or (written and written[-1]["role"] == "assistant"):
-                written.append({"role": "assistant", "content": message.content})
+                said = _mark(message) if message.content else _NOT_LEARNT
+                written.append({"role": "assistant", "content": message.content, **said})
             call = _call(next(iter(message.tool_calls)))
-            written.append({"role": "tool", "name": call["name"], "parameters": call["arguments"]})
+            turn = {"role": "tool", "name": call["name"], "parameters": call["arguments"]}
+            written.append({**turn, **_mark(message)})
     row: Row = {"conversations": written}
     if turns.tools:
         row["tools"] = json.loads(_bare(turns.tools))
@@ -204,6 +212,13 @@ def _refuse(system: str | None, turns: Turns, shape: str) -> None:
         raise Unsayable(f"schemas of functions, for which {shape} has no place")
 
 
+_NOT_LEARNT: Mapping[str, bool] = {"loss": False}
+
+
+def _mark(message: Message) -> Mapping[str, bool]:
+    return _NOT_LEARNT if message.role == "assistant" and not message.train else {}
+
+
 def _call(call: ToolCall) -> Row:
     return call.as_dict()
 
@@ -236,7 +251,7 @@ FORMATS: dict[str, Format] = {
     "chatglm2": Format(
         chatglm2_row, "last", ".json", {**_ROUND, "history": "history"}, lines=False, takes_system=False
     ),
-    "chatglm3": Format(chatglm3_row, "all", ".jsonl", {"shape": "chatglm3_tools", **_WHOLE}),
+    "chatglm3": Format(chatglm3_row, "all", ".jsonl", {"shape": "chatglm3_tools", **_WHOLE}, marks=True),
     "iflytek": Format(
         iflytek_row, "last", ".jsonl", {**_ROUND, "prompt": "input", "response": "target"}, takes_system=False
     ),

@@ -1,18 +1,25 @@
-"""An export folder: one file a part, ``export.json`` (what came of each row), ``read_back.yaml`` (to read it back)."""
+"""An export folder: one file a part, and what is said about them.
+
+``export.json`` is what came of each row, and the card of the data set; ``card.html`` shows it; ``read_back.yaml``
+reads the files back.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import json
 import shutil
 import uuid
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
+from weitiao.data.card_page import PAGE, card_page
 from weitiao.data.export import folders
-from weitiao.data.export.dialogues import Turns, as_turns, merged, rounds, with_system_in_prompt
+from weitiao.data.export.dialogues import as_turns, dialogues, rounds, with_system_in_prompt
 from weitiao.data.export.formats import FORMATS, Format, Row, Unsayable, alpaca_row
 from weitiao.data.problems import nearest
 from weitiao.data.split import PARTS
@@ -24,6 +31,7 @@ REPORT = "export.json"
 SECTION = "read_back.yaml"
 SCHEMA_VERSION = 1
 _NUM_EXAMPLES = 20
+_OFTEN = 1000  # rows between two words about progress
 
 
 @dataclass(frozen=True)
@@ -39,14 +47,61 @@ class Exported:
     report: Mapping[str, Any]
 
 
-@dataclass(frozen=True)
+@dataclass
 class _Part:
-    """Rows of one part and its account."""
+    """The account of one part, which grows as its rows are written.
+
+    Attributes:
+        name: Of the part.
+        num_examples: That it has.
+        rows: Rows written so far.
+        merged: Rounds that went into the row of another.
+        also_learnt: Replies that a reader learns although they were context here.
+        columns: Names that occur in its rows.
+        refused: Where the rows are that cannot be written, by reason.
+    """
 
     name: str
-    rows: tuple[Row, ...]
-    account: Mapping[str, Any]
-    problems: tuple[str, ...]
+    num_examples: int
+    rows: int = 0
+    merged: int = 0
+    also_learnt: int = 0
+    columns: set[str] = field(default_factory=set)
+    refused: dict[str, list[str]] = field(default_factory=dict)
+
+    def of(self, examples: Sequence[Example], chosen: Format, system_in_prompt: bool) -> Iterator[Row]:
+        """The rows, one after the other; what cannot be written is noted."""
+        make = {"all": dialogues, "last": rounds, "marked": as_turns}[chosen.learns]
+        for turns in make(examples):
+            if system_in_prompt:
+                turns = with_system_in_prompt(turns)
+            try:
+                row = chosen.row(turns)
+            except Unsayable as error:
+                where = str(turns.origin or turns.messages[0].content[:40])
+                self.refused.setdefault(str(error), []).append(where)
+                continue
+            self.rows += 1
+            self.merged += turns.samples - 1
+            self.also_learnt += 0 if chosen.marks else turns.unlearnt
+            self.columns.update(row)
+            yield row
+
+    def account(self, chosen: Format) -> dict[str, Any]:
+        """What the report says about it."""
+        merging = {"merged": self.merged, "also_learnt": self.also_learnt} if chosen.learns == "all" else {}
+        left_out = [
+            {"reason": reason, "count": len(where), "examples": where[:_NUM_EXAMPLES]}
+            for reason, where in self.refused.items()
+        ]
+        return {"examples": self.num_examples, "rows": self.rows, **merging, "left_out": left_out}
+
+    @property
+    def problems(self) -> list[str]:
+        """A line for each row that cannot be written."""
+        return [
+            f"{self.name}: {where}: {reason}" for reason, found in self.refused.items() for where in found
+        ]
 
 
 def export(
@@ -57,6 +112,7 @@ def export(
     skip: bool = False,
     system_in_prompt: bool = False,
     name: str = "weitiao",
+    bom: bool = False,
     progress: Callable[[str, int], None] | None = None,
 ) -> Exported:
     """Write a data set in the format of another tool.
@@ -68,19 +124,48 @@ def export(
         skip: Leave out (and count) what the format cannot hold, instead of refusing.
         system_in_prompt: Formats without system messages: put them in front of the first question.
         name: Of the data set, where the format has names (LLaMA-Factory).
-        progress: Is told the part and how many rows of it are written.
+        bom: Csv files begin with a byte order mark, by which spreadsheet programs know UTF-8.
+        progress: Is told the part and how many rows of it are written, every thousand rows.
 
     Raises:
-        DataError: Unknown format; a folder with other files; rows that the format cannot hold, all of them.
+        DataError: Unknown format; ``bom`` for one without csv; a folder with other files; rows that the format cannot
+            hold, all of them.
     """
     if to not in FORMATS:
         raise DataError(f"unknown format {to!r}{nearest(to, FORMATS)}", remedy=f"one of {', '.join(FORMATS)}")
     _check_folder(folder)
     chosen = FORMATS[to]
+    if bom and chosen.suffix != ".csv":
+        raise DataError(f"{to} has no csv files for --bom", remedy="leave --bom out, or write iflytek-csv")
     if to == "llama-factory" and _is_plain(dataset):
         chosen = replace(chosen, row=alpaca_row)
     in_prompt = system_in_prompt and not chosen.takes_system
-    parts = [_part(part, getattr(dataset, part), chosen, in_prompt) for part in PARTS]
+    temporary = folder.with_name(f".{folder.name}.{uuid.uuid4().hex[:8]}.tmp")
+    absent = [above for above in folder.parents if not above.exists()]
+    try:
+        temporary.mkdir(parents=True)
+        parts = {}
+        for part in PARTS:
+            examples: Sequence[Example] = getattr(dataset, part)
+            parts[part] = _Part(part, len(examples))
+            rows = _counted(parts[part].of(examples, chosen, in_prompt), part, progress)
+            _write_rows(temporary / _file_of(part, chosen), rows, chosen, "utf-8-sig" if bom else "utf-8")
+        _check_parts(list(parts.values()), to, skip=skip)
+        report = _write_about(temporary, parts, to, chosen, name, dataset)
+        _put(temporary, folder)
+    except OSError as error:
+        raise DataError(
+            f"{folder} cannot be written: {error.strerror or error}", remedy="choose another folder"
+        ) from error
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+        for above in absent:  # those that an error leaves empty
+            with contextlib.suppress(OSError):
+                above.rmdir()
+    return Exported(folder, report)
+
+
+def _check_parts(parts: Sequence[_Part], to: str, *, skip: bool) -> None:
     problems = [problem for part in parts for problem in part.problems]
     if problems and not skip:
         raise DataError(
@@ -89,18 +174,19 @@ def export(
         )
     if not any(part.rows for part in parts):
         raise DataError(f"nothing to write: no row can be written as {to}", remedy="choose another format")
-    temporary = folder.with_name(f".{folder.name}.{uuid.uuid4().hex[:8]}.tmp")
-    try:
-        temporary.mkdir(parents=True)
-        report = _write(temporary, parts, to, chosen, name, dataset, progress)
-        _put(temporary, folder)
-    except OSError as error:
-        raise DataError(
-            f"{folder} cannot be written: {error.strerror or error}", remedy="choose another folder"
-        ) from error
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
-    return Exported(folder, report)
+
+
+def _counted(rows: Iterator[Row], part: str, progress: Callable[[str, int], None] | None) -> Iterator[Row]:
+    for number, row in enumerate(rows, start=1):
+        yield row
+        if progress is not None and number % _OFTEN == 0:
+            progress(part, number)
+
+
+def _file_of(part: str, chosen: Format) -> str:
+    return (
+        folders.PARQUET.format(folders.SPLITS[part]) if chosen.suffix == ".parquet" else part + chosen.suffix
+    )
 
 
 def _is_plain(dataset: Dataset) -> bool:
@@ -118,57 +204,17 @@ def _check_folder(folder: Path) -> None:
         )
 
 
-def _part(name: str, examples: Sequence[Example], chosen: Format, system_in_prompt: bool) -> _Part:
-    make = {"all": merged, "last": rounds, "marked": as_turns}[chosen.learns]
-    rows: list[Row] = []
-    written: list[Turns] = []
-    reasons: dict[str, list[str]] = {}
-    for turns in make(examples):
-        if system_in_prompt:
-            turns = with_system_in_prompt(turns)
-        try:
-            rows.append(chosen.row(turns))
-            written.append(turns)
-        except Unsayable as error:
-            reasons.setdefault(str(error), []).append(str(turns.origin or turns.messages[0].content[:40]))
-    account: dict[str, Any] = {"examples": len(examples), "rows": len(rows)}
-    if chosen.learns == "all":
-        account["merged"] = sum(turns.samples - 1 for turns in written)
-        account["also_learnt"] = sum(turns.unlearnt for turns in written)
-    account["left_out"] = [
-        {"reason": reason, "count": len(where), "examples": where[:_NUM_EXAMPLES]}
-        for reason, where in reasons.items()
-    ]
-    problems = tuple(f"{name}: {where}: {reason}" for reason, found in reasons.items() for where in found)
-    return _Part(name, tuple(rows), account, problems)
-
-
-def _write(
-    folder: Path,
-    parts: Sequence[_Part],
-    to: str,
-    chosen: Format,
-    name: str,
-    dataset: Dataset,
-    progress: Callable[[str, int], None] | None,
+def _write_about(
+    folder: Path, parts: Mapping[str, _Part], to: str, chosen: Format, name: str, dataset: Dataset
 ) -> Mapping[str, Any]:
-    filled = [part for part in parts if part.rows]
-    files: dict[str, str] = {}
-    for part in filled:
-        file = (
-            folders.PARQUET.format(folders.SPLITS[part.name])
-            if to == "huggingface"
-            else part.name + chosen.suffix
-        )
-        files[part.name] = file
-        _write_rows(folder / file, part.rows, chosen)
-        if progress is not None:
-            progress(part.name, len(part.rows))
+    """Everything beside the rows."""
+    files = {part: _file_of(part, chosen) for part, found in parts.items() if found.rows}
     sources: dict[str, list[dict[str, str]]] = {part: [{"file": file}] for part, file in files.items()}
     if to == "huggingface":
         (folder / "README.md").write_text(folders.readme(files), encoding="utf-8")
     if to == "llama-factory":
-        info = folders.dataset_info(files, name, is_alpaca=chosen.row is alpaca_row)
+        columns = {part: found.columns for part, found in parts.items()}
+        info = folders.dataset_info(files, columns, name, is_alpaca=chosen.row is alpaca_row)
         _write_json(folder / folders.INFO, info)
         sources = {part: [{"dataset_info": folders.INFO, "dataset": f"{name}_{part}"}] for part in files}
     section = {**sources, **chosen.section}
@@ -176,10 +222,13 @@ def _write(
         "schema_version": SCHEMA_VERSION,
         "format": to,
         "dataset_sha256": dataset_hash(dataset),
-        "parts": {part.name: dict(part.account) for part in parts},
+        "parts": {part: found.account(chosen) for part, found in parts.items()},
         "files": files,
         "data": section,
+        "card": dict(dataset.card),
     }
+    page = card_page(dataset.card, title=f"Data card: {name}")
+    (folder / PAGE).write_text(page, encoding="utf-8")
     (folder / SECTION).write_text(_yaml(section), encoding="utf-8")
     _write_json(folder / REPORT, report)
     return report
@@ -192,14 +241,19 @@ def _yaml(section: Mapping[str, Any]) -> str:
     return head + yaml.safe_dump({"data": dict(section)}, allow_unicode=True, sort_keys=False)
 
 
-def _write_rows(path: Path, rows: Sequence[Row], chosen: Format) -> None:
+def _write_rows(path: Path, rows: Iterator[Row], chosen: Format, encoding: str) -> None:
+    """Write rows as they come; no file where there are none."""
+    first = next(rows, None)
+    if first is None:
+        return
+    rows = chain([first], rows)
     path.parent.mkdir(parents=True, exist_ok=True)
     if chosen.suffix == ".parquet":
         folders.write_parquet(path, rows)
         return
-    with path.open("w", encoding="utf-8", newline="") as file:
+    with path.open("w", encoding=encoding, newline="") as file:
         if chosen.suffix == ".csv":
-            writer = csv.DictWriter(file, fieldnames=list(rows[0]))
+            writer = csv.DictWriter(file, fieldnames=list(first))
             writer.writeheader()
             writer.writerows(rows)
         elif chosen.lines:

@@ -110,6 +110,8 @@ def _read(path: Path) -> tuple[PromptTemplate, ...]:
 
 
 def _problems(template: PromptTemplate) -> Iterable[str]:
+    for name in sorted(_GIVEN.intersection(template.variables)):
+        yield f'{template.id}: a variable "{name}" would be hidden by what every template has under this name'
     for language, texts in template.languages.items():
         for part, text in parts_of(texts).items():
             place = f"{template.id}, {language}, {part}"
