@@ -16,7 +16,8 @@ from weitiao.config.fix import FixConfig
 from weitiao.data import card as cards
 from weitiao.data.check.answers import no_data_phrase
 from weitiao.data.check.content import DOUBLED, MARKUP
-from weitiao.data.check.targets import ENDINGS, are_lists, errors_among, label_typos, main_separator
+from weitiao.data.check.lists import ENDINGS, are_lists, united
+from weitiao.data.check.targets import errors_among, label_typos
 from weitiao.data.facts import Facts, SamePrompts
 from weitiao.data.tally import NUM_EXAMPLES, Drop, Tally
 from weitiao.types import Example, content_id
@@ -123,14 +124,11 @@ def strip_labels(examples: Sequence[Example], mode: str, shelve: Shelve) -> Fixe
 def unite_separators(examples: Sequence[Example], mode: str, shelve: Shelve) -> Fixed:
     """Lists separated by the mark that most lists use."""
     answers = [e.reference for e in examples if e.reference]
-    if len(answers) < 8 or not are_lists(answers):
+    lists = united(answers) if len(answers) >= 8 and are_lists(answers) else None
+    if lists is None:
         return Fixed(examples)
-    found = main_separator(answers)
-    if found is None:
-        return Fixed(examples)
-    main, others = found
-    pattern = re.compile("|".join(map(re.escape, others))) if others else None
-    return _rewritten(examples, lambda a: pattern.sub(main, a) if pattern else a, shelve, answers_only=True)
+    changes = {old: new for old, new in zip(answers, lists.texts, strict=True) if old != new}
+    return _rewritten(examples, lambda answer: changes.get(answer, answer), shelve, answers_only=True)
 
 
 def strip_endings(examples: Sequence[Example], mode: str, shelve: Shelve) -> Fixed:

@@ -16,13 +16,14 @@ from weitiao.data.check.catalogue import CATALOGUE
 from weitiao.data.check.choices import is_valid
 from weitiao.data.check.content import is_identity
 from weitiao.data.check.giveaway import rule
+from weitiao.data.check.lists import main_separator
 from weitiao.data.check.near import near_groups
 from weitiao.data.check.page import render
 from weitiao.data.check.repeats import is_doubled
 from weitiao.data.check.sharing import reorder, shared
 from weitiao.data.check.sql import Database, statement_of
 from weitiao.data.check.tags import orphans, overlaps
-from weitiao.data.check.targets import errors_among, label_typos, main_separator
+from weitiao.data.check.targets import errors_among, label_typos
 from weitiao.data.check.text import mask, numbers_of, skeleton
 from weitiao.data.check.writing import report_of, write
 from weitiao.data.mask import Vocabulary

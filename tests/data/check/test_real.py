@@ -114,9 +114,10 @@ KNOWN = (
         "classify",
         "template labelled C and D",
         1,
-        1,
+        2,
         "template_contradiction",
         number=numbers("contradicting"),
+        explained="每股经营现金流量 is labelled C and D too, once each",
     ),
     Known(
         "classify",
@@ -139,7 +140,14 @@ KNOWN = (
     Known("types", "company not in its question", 1, 1, "field_mismatch"),
     Known("parse", "duplicates", 29, 29, "duplicate"),
     Known("keywords", "duplicate questions", 171, 171, "duplicate_value", 'column "question"'),
-    Known("keywords", "contradictory questions", 32, 32, "value_contradiction"),
+    Known(
+        "keywords",
+        "contradictory questions",
+        32,
+        32,
+        "value_contradiction",
+        number=numbers("values"),
+    ),
     Known(
         "keywords",
         "templates with several answers",

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from weitiao.data.check.finding import Finding, found, many, short
 from weitiao.data.check.material import Material
-from weitiao.data.check.near import near_groups
+from weitiao.data.check.near import alike, near_groups
 from weitiao.data.check.text import fold
 
 _COPY = 0.9
@@ -73,7 +73,7 @@ def _near(material: Material) -> Iterator[Finding]:
     if any(len([m for m in case.example.prompt if m.role != "system"]) > 1 for case in cases):
         return
     groups = []
-    for group in near_groups([fold(core) for core in material.cores]):
+    for group in near_groups([fold(core) for core in material.cores], material.details):
         parts = {cases[k].part for k in group}
         texts = {fold(material.cores[k]) for k in group}
         if len(parts) > 1 and len(texts) > 1:
@@ -87,7 +87,7 @@ def _near(material: Material) -> Iterator[Finding]:
             count=len(groups),
             examples=[
                 {
-                    "text": " ≈ ".join(short(material.cores[k]) for k in g[:3]),
+                    "text": alike(material.cores, g),
                     "rows": [cases[k].where for k in g],
                 }
                 for g in groups

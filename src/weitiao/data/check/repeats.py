@@ -10,6 +10,7 @@ from typing import Any
 
 from weitiao.data.check.finding import Finding, found, many, short
 from weitiao.data.check.material import Material, grouped
+from weitiao.data.check.near import alike
 from weitiao.data.template import to_text
 
 _ID = re.compile(r"(?:.*_)?(?:id|uuid)|编号|序号", re.IGNORECASE)
@@ -56,7 +57,7 @@ def _near(material: Material) -> Iterator[Finding]:
             rows,
             examples=[
                 {
-                    "text": " ≈ ".join(short(material.cores[k]) for k in g[:3]),
+                    "text": alike(material.cores, g),
                     "rows": [cases[k].where for k in g],
                 }
                 for g in near
