@@ -6,8 +6,6 @@ What is a typo, an error message or a separator is what `weitiao.data.check` fin
 from __future__ import annotations
 
 import dataclasses
-import html
-import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -15,8 +13,9 @@ from typing import Any, NamedTuple
 from weitiao.config.fix import FixConfig
 from weitiao.data import card as cards
 from weitiao.data.check.answers import no_data_phrase
-from weitiao.data.check.content import DOUBLED, MARKUP
+from weitiao.data.check.damage import DOUBLED, repaired, without_markup
 from weitiao.data.check.lists import ENDINGS, are_lists, united
+from weitiao.data.check.personal import without_personal
 from weitiao.data.check.targets import errors_among, label_typos
 from weitiao.data.facts import Facts, SamePrompts
 from weitiao.data.tally import NUM_EXAMPLES, Drop, Tally
@@ -144,11 +143,17 @@ def strip_endings(examples: Sequence[Example], mode: str, shelve: Shelve) -> Fix
 
 def strip_markup(examples: Sequence[Example], mode: str, shelve: Shelve) -> Fixed:
     """Prompts and answers without tags, entities as the characters that they stand for."""
-    return _rewritten(
-        examples,
-        lambda text: html.unescape(MARKUP.sub(_without_tag, text)) if MARKUP.search(text) else text,
-        shelve,
-    )
+    return _rewritten(examples, without_markup, shelve)
+
+
+def repair_encoding(examples: Sequence[Example], mode: str, shelve: Shelve) -> Fixed:
+    """Prompts and answers as they were before they were read in a wrong encoding."""
+    return _rewritten(examples, repaired, shelve)
+
+
+def mask_personal(examples: Sequence[Example], mode: str, shelve: Shelve) -> Fixed:
+    """Prompts and answers without phone numbers, identity numbers and e-mail addresses."""
+    return _rewritten(examples, without_personal, shelve)
 
 
 def collapse_spacing(examples: Sequence[Example], mode: str, shelve: Shelve) -> Fixed:
@@ -156,15 +161,13 @@ def collapse_spacing(examples: Sequence[Example], mode: str, shelve: Shelve) -> 
     return _rewritten(examples, lambda text: DOUBLED.sub(" ", text), shelve)
 
 
-def _without_tag(hit: re.Match[str]) -> str:
-    return hit[0] if hit[0].startswith("&") else ""
-
-
 _REPAIRS: dict[str, Callable[[Sequence[Example], str, Shelve], Fixed]] = {
     "error_targets": drop_errors,
     "no_data": drop_no_data,
+    "encoding": repair_encoding,
     "markup": strip_markup,
     "spacing": collapse_spacing,
+    "personal": mask_personal,
     "labels": strip_labels,
     "separators": unite_separators,
     "endings": strip_endings,

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 NAMES = [a + b for a in "华远天泰明康宏达新正东北南" for b in "成科能信通源盛创安岳"]
 ITEMS = (
@@ -219,13 +220,32 @@ def plant_leak(world: World, rng: random.Random) -> None:
     world.planted.add((code, _where("dev", len(world.dev) - 1)))
 
 
+def _as_latin(text: str, encoding: str = "utf-8") -> str:
+    return text.encode(encoding).decode("latin-1")
+
+
+def _as_gbk(text: str) -> str:
+    """UTF-8 read as GBK where nothing is lost by it, else as Latin-1."""
+    try:
+        return text.encode().decode("gbk")
+    except UnicodeDecodeError:
+        return _as_latin(text)
+
+
 def plant_damage(world: World, rng: random.Random) -> None:
     k = _pick(world, rng)
-    damage = rng.choice(("\ufffd", "锟斤拷", "<br/>", "&nbsp;", "\x00"))
+    code = rng.choice(("encoding", "markup", "invisible", "misread", "escapes"))
     row = world.train[k]
-    spoilt = row["question"][:4] + damage + row["question"][4:]
-    world.train[k] = _with_question(row, spoilt)
-    world.planted.add(("encoding", _where("train", k)))
+    head, part, tail = row["question"][:4], row["question"][4:10], row["question"][10:]
+    damaged = {
+        "encoding": rng.choice(("\ufffd", "锟斤拷", "\x00", "????")) + part,
+        "markup": rng.choice(("<br/>", "&nbsp;", '<p class="x">', "</span>", "&#x4e2d;", "&mdash;")) + part,
+        "invisible": rng.choice(("\u200b", "\ufeff", "\u202e")) + part,
+        "misread": rng.choice((_as_latin(part), _as_latin(part, "gbk"), _as_gbk(part))),
+        "escapes": rng.choice((part.encode("unicode_escape").decode(), quote(part))),
+    }
+    world.train[k] = _with_question(row, head + damaged[code] + tail)
+    world.planted.add((code, _where("train", k)))
 
 
 PLANTS: dict[str, Plant] = {

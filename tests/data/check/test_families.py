@@ -14,11 +14,11 @@ from weitiao.config import DataConfig, FixConfig
 from weitiao.data.check import Finding, Options, check, material_of, material_of_files
 from weitiao.data.check.catalogue import CATALOGUE
 from weitiao.data.check.choices import is_valid
-from weitiao.data.check.content import is_identity
 from weitiao.data.check.giveaway import rule
 from weitiao.data.check.lists import main_separator
 from weitiao.data.check.near import near_groups
 from weitiao.data.check.page import render
+from weitiao.data.check.personal import is_identity
 from weitiao.data.check.repeats import is_doubled
 from weitiao.data.check.sharing import reorder, shared
 from weitiao.data.check.sql import Database, statement_of

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from data.check.test_families import LONG, codes, findings_of, of, write_rows
@@ -32,6 +32,7 @@ def test_names_that_change_places_ask_something_else() -> None:
     assert near_groups(["2021年远天公司的净利润", "远天公司2021年的净利润"]) == [[0, 1]]
 
 
+@settings(deadline=None)
 @given(st.sampled_from(range(len(LONG))), st.sampled_from("口日曰田"))
 def test_a_slip_in_a_long_text_is_near(place: int, slip: str) -> None:
     assume(LONG[place] != slip)

@@ -66,13 +66,8 @@ def _of_values(material: Material, name: str, groups: list[list[int]], told: set
         yield found(
             "value_contradiction",
             "warning",
-            f"{many(len(new), 'value')} of {name}"
-            + (
-                f" beside the {many(len(groups) - len(new), 'prompt')} above"
-                if len(new) < len(groups)
-                else ""
-            )
-            + " have different answers, in prompts that differ around it",
+            f"{many(len(new), 'value')} of {name} have different answers, in prompts that differ around it"
+            + (f"; with the prompts above {len(groups):,}" if len(new) < len(groups) else ""),
             (cases[k].where for g in _ranked(new) for k in g),
             count=len(new),
             examples=[_example(material, g) for g in _ranked(new)],

@@ -8,6 +8,7 @@ from weitiao.data.check.finding import Finding, found, many, short
 from weitiao.data.check.material import Material
 from weitiao.data.check.near import alike, near_groups
 from weitiao.data.check.text import fold
+from weitiao.data.split import PARTS
 
 _COPY = 0.9
 _MIN_SHOT = 8
@@ -57,9 +58,18 @@ def _between(
             }
             for k in sorted(rows)
         ],
+        remedy=None if copied else _remedy(material, part, other),
         parts=[small, large],
         prompts=len(common),
     )
+
+
+def _remedy(material: Material, part: str, other: str) -> str | None:
+    """For parts that the recipe's split makes, the setting that keeps one question in one part."""
+    name = material.question_column
+    files = {case.example.origin.file for case in material.cases if case.example.origin is not None}
+    is_split = name is not None and len(files) == 1 and {part, other} <= set(PARTS)
+    return f"data.split.group: {name}" if is_split else None
 
 
 def _there(material: Material, asked: dict[str, list[int]], number: int) -> str:

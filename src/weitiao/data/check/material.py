@@ -142,6 +142,14 @@ class Material:
             for case in self.cases
         )
 
+    def asked(self, case: Case) -> str:
+        """What a case asks, without what its prompt shares with the others."""
+        return self._asked.get(id(case), case.asked)
+
+    @cached_property
+    def _asked(self) -> dict[int, str]:
+        return {id(case): own for case, own in zip(self.cases, self.cores, strict=True)}
+
     @cached_property
     def question_column(self) -> str | None:
         """The column with which one or a few fixed texts make the prompts, so that it decides the answer."""
@@ -246,7 +254,7 @@ class Material:
         if self.options.entities is not None:
             return self.options.entities
         terms: set[str] = set()
-        for name in self.columns:
+        for name in self.columns.keys() - self.answer_columns:
             texts = [(to_text(c.fields.get(name)), c.prompt) for c in self.cases]
             filled = [(text, prompt) for text, prompt in texts if 2 <= len(text) <= 20]
             values = {text for text, _ in filled}

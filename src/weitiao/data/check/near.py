@@ -20,7 +20,7 @@ LONG = 80
 """Characters from which a few different ones do not count."""
 _RATIO = 0.97
 _SWAPPED = 3  # characters in one place that others may stand for
-_UNIT = re.compile(r"\d+|[^\W\d_\u3400-\u9fff]+|.")
+_WORD = re.compile(r"\d+|[^\W\d_\u3400-\u9fff]+|.")
 _TOKEN = re.compile(r"[^\W\d_\u3400-\u9fff]+|\S")
 _MIN_SKELETON = 4
 _MAX_MOVED = 200
@@ -56,13 +56,11 @@ def alike(texts: Sequence[str], group: Sequence[int]) -> str:
 
 def _join_moved(skeletons: Sequence[str], parent: list[int]) -> None:
     """Join texts that are equal but for one part that stands in another place."""
-    code: dict[str, str] = {}
-    by_tokens: dict[str, dict[str, int]] = {}
+    by_words: dict[tuple[str, ...], dict[str, int]] = {}
     for number, key in enumerate(skeletons):
-        if len(key) >= _MIN_MOVED:  # words and numbers stay whole: each is one character here
-            coded = "".join(code.setdefault(token, chr(0x10000 + len(code))) for token in _UNIT.findall(key))
-            by_tokens.setdefault("".join(sorted(coded)), {}).setdefault(coded, number)
-    for texts in by_tokens.values():
+        if len(key) >= _MIN_MOVED:
+            by_words.setdefault(tuple(sorted(_WORD.findall(key))), {}).setdefault(key, number)
+    for texts in by_words.values():
         for text, number in list(texts.items())[:_MAX_BUCKET]:
             other = next((o for o in texts if o != text and is_moved(o, text)), None)
             if other is not None:
@@ -70,21 +68,23 @@ def _join_moved(skeletons: Sequence[str], parent: list[int]) -> None:
 
 
 def is_moved(one: str, other: str) -> bool:
-    """Whether a part of a text, moved, makes the other text.
+    """Whether a part of a text, moved, makes the other text; numbers and words of letters stay whole.
 
     Example:
         >>> is_moved("2021年远天公司净利润", "远天公司2021年净利润"), is_moved("甲公司收购乙公司", "乙公司收购甲公司")
         (True, False)
     """
-    size = len(one)
-    if size != len(other) or size > _MAX_MOVED:
+    left, right = _WORD.findall(one), _WORD.findall(other)
+    size = len(left)
+    if sorted(left) != sorted(right) or size > _MAX_MOVED:
         return False
-    start = len(commonprefix([one, other]))  # noqa: RUF071  (characters are meant)
-    end = len(commonprefix([one[::-1], other[::-1]]))  # noqa: RUF071
+    places = {word: chr(0x100 + k) for k, word in enumerate(dict.fromkeys(left))}
+    a, b = ("".join(places[word] for word in words) for words in (left, right))
+    start, end = (len(commonprefix(pair)) for pair in ([a, b], [a[::-1], b[::-1]]))  # noqa: RUF071
     return any(
-        other[a : size - b] in one[a : size - b] * 2
-        for a in range(start, -1, -1)
-        for b in range(min(end, size - a), -1, -1)
+        b[i : size - k] in a[i : size - k] * 2
+        for i in range(start, -1, -1)
+        for k in range(min(end, size - i), -1, -1)
     )
 
 

@@ -65,8 +65,8 @@ def _examples(finding: Mapping[str, Any]) -> str:
     examples = finding["examples"]
     if not examples:
         return ""
-    if list(examples[0]) == ["template"]:
-        return f"<pre>{escape(examples[0]['template'])}</pre>\n"
+    if list(examples[0]) == ["recipe"]:
+        return f"<pre>{escape(examples[0]['recipe'])}</pre>\n"
     names = list(dict.fromkeys(name for example in examples for name in example))
     head = "".join(f"<th>{escape(name)}</th>" for name in names)
 

@@ -184,7 +184,7 @@ def check_errors(material: Material) -> Iterator[Finding]:
     errors = [c for c, is_wrong in zip(cases, marked, strict=True) if is_wrong]
     refusals = [c for c in cases if REFUSAL.match(fold(c.example.reference or ""))]
     for code, rows, what in (
-        ("error_target", errors, "are error messages"),
+        ("error_target", errors, "hold an error message"),
         ("refusal", refusals, "begin with a refusal"),
     ):
         if not rows:
@@ -195,7 +195,9 @@ def check_errors(material: Material) -> Iterator[Finding]:
             "note" if is_topic else "serious",
             f"{many(len(rows), 'target')} {what}",
             (c.where for c in rows),
-            examples=[{"text": short(c.asked), "answer": short(c.example.reference or "")} for c in rows],
+            examples=[
+                {"text": short(material.asked(c)), "answer": short(c.example.reference or "")} for c in rows
+            ],
         )
 
 
