@@ -120,7 +120,8 @@ def _of_recipe(
 
         return material_of_dataset(prepare(resolved.value, root=resolved.root), options=options)
     extra = [str(Path(file).resolve()) for file in against]
-    return material_of(resolved.value.data, root=resolved.root, options=options, extra=extra)
+    recipe = resolved.value
+    return material_of(recipe.data, root=resolved.root, options=options, extra=extra, seed=recipe.seed)
 
 
 def _of_files(

@@ -67,7 +67,7 @@ def _of_values(material: Material, name: str, groups: list[list[int]], told: set
             "value_contradiction",
             "warning",
             f"{many(len(new), 'value')} of {name} have different answers, in prompts that differ around it"
-            + (f"; with the prompts above {len(groups):,}" if len(new) < len(groups) else ""),
+            + (f" ({len(groups):,} with the prompts above)" if len(new) < len(groups) else ""),
             (cases[k].where for g in _ranked(new) for k in g),
             count=len(new),
             examples=[_example(material, g) for g in _ranked(new)],

@@ -241,7 +241,7 @@ class Material:
     @cached_property
     def labels(self) -> Counter[str] | None:
         """Counts of the replies where they form a closed set of short texts, else None."""
-        replies = [case.said for case in self.cases if case.said is not None]
+        replies = [case.said for case in self.cases if case.said]
         counts = Counter(replies)
         short = all(len(label) <= _LABEL_LENGTH for label in counts)
         frequent = sum(count for count in counts.values() if count >= 3)
@@ -255,12 +255,14 @@ class Material:
             return self.options.entities
         terms: set[str] = set()
         for name in self.columns.keys() - self.answer_columns:
-            texts = [(to_text(c.fields.get(name)), c.prompt) for c in self.cases]
-            filled = [(text, prompt) for text, prompt in texts if 2 <= len(text) <= 20]
+            texts = [
+                (to_text(c.fields.get(name)), own) for c, own in zip(self.cases, self.cores, strict=True)
+            ]
+            filled = [(text, own) for text, own in texts if 2 <= len(text) <= 20]
             values = {text for text, _ in filled}
             if len(values) < 20 or len(filled) < 0.5 * len(texts):
                 continue
-            inside = sum(text in prompt and text != prompt for text, prompt in filled)
+            inside = sum(text in own and text != own for text, own in filled)
             terms |= values if inside >= _ENTITY_SHARE * len(filled) else set()
         return Vocabulary(terms) if terms else None
 

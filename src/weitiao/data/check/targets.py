@@ -228,11 +228,13 @@ def check_empty(material: Material) -> Iterator[Finding]:
         )
     for name, values in material.columns.items():
         empty = [where for where, value in values if _is_empty(value)]
-        if empty and len(empty) <= 0.4 * len(values):
+        is_target = name in material.answer_columns
+        if empty and (is_target or len(empty) <= 0.4 * len(values)):
             yield found(
                 "empty",
-                "warning" if len(empty) <= 0.05 * len(values) else "note",
-                f'column "{name}": {many(len(empty), "row")} of {len(values):,} are empty',
+                "serious" if is_target else "warning" if len(empty) <= 0.05 * len(values) else "note",
+                f'column "{name}": {many(len(empty), "row")} of {len(values):,} are empty'
+                + (", and their targets with them" if is_target else ""),
                 empty,
                 column=name,
             )
