@@ -245,6 +245,10 @@ CATALOGUE: dict[str, Entry] = {
         "computed for every row, in training and in serving.",
         "put the prompt of the recipe in this order",
     ),
+    "sql_other": Entry(
+        "Among queries it teaches to change the database, or to answer in other words than SQL.",
+        "delete the row, or write the query",
+    ),
     "sql_syntax": Entry("The target does not parse as SQL.", "mend the statement"),
     "sql_schema": Entry(
         "The statement names a table or column that the database does not have.", "mend the statement"

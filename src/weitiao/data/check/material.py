@@ -270,8 +270,9 @@ class Material:
 def _inside(case: Case, name: str) -> str:
     """A column's text where it stands inside the prompt beside something else, else an empty text."""
     value = case.fields.get(name)
-    is_part = isinstance(value, str) and len(value) >= 4 and value != case.prompt and value in case.prompt
-    return value if is_part else ""
+    if not isinstance(value, str) or len(value) < 4 or value == case.prompt:
+        return ""
+    return value if value in case.prompt else ""
 
 
 def _texts(value: Any) -> Iterator[str]:

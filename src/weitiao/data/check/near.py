@@ -126,9 +126,10 @@ def _is_same_but_slips(one: str, other: str) -> bool:
     from rapidfuzz.distance import DamerauLevenshtein, Levenshtein
 
     left, right = _TOKEN.findall(one), _TOKEN.findall(other)
-    for tag, a, b, c, d in Levenshtein.opcodes(left, right):
-        old, new = "".join(left[a:b]), "".join(right[c:d])
-        if tag == "replace" and DamerauLevenshtein.distance(old, new) > _SWAPPED:
+    for step in Levenshtein.opcodes(left, right):
+        old = "".join(left[step.src_start : step.src_end])
+        new = "".join(right[step.dest_start : step.dest_end])
+        if step.tag == "replace" and DamerauLevenshtein.distance(old, new) > _SWAPPED:
             return False
     return True
 
