@@ -83,3 +83,19 @@ def test_frequent_texts_are_those_that_counting_all_pieces_gives(
             counts.setdefault(piece, Counter())[label] += 1
     expected = {piece: by_label for piece, by_label in counts.items() if by_label.total() >= least}
     assert frequent_texts(texts, labels, least=least, longest=3) == expected
+
+
+def test_words_at_the_end_that_the_label_is_about_are_no_form(tmp_path: Path) -> None:
+    items = {
+        "营业收入": "甲",
+        "净利润": "甲",
+        "货币资金": "甲",
+        "毛利率": "乙",
+        "增长率": "乙",
+        "负债比": "乙",
+        "法定代表人": "丙",
+    }
+    rng = random.Random(4)
+    rows = [{"q": f"{text(rng)}的{item}", "a": label} for item, label in items.items() for _ in range(30)]
+    finding = of(findings_of(tmp_path, rows), "give_away")
+    assert (finding.severity, set(finding.numbers["texts"])) == ("note", {"丙"})

@@ -15,7 +15,7 @@ _SHORT = 160
 NUM_EXAMPLES = 20
 _VERBS = {"are": "is", "have": "has", "do": "does"}
 _ONE = re.compile(
-    r"(?<![\d,.])(1 [\w-]+(?: of (?:[\d,]+(?: \w+)?|[\w./-]+))?(?: with an? [\w ]+?)? )"
+    r"(?<![\d,.])(1 [\w-]+(?: of [\w,./ -]+?)?(?: with an? [\w ]+?)? )"
     r"(are|have|do|hold|repeat|end|differ|stand|fail|return|begin|continue|name)\b"
 )
 

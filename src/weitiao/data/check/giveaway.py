@@ -7,7 +7,7 @@ from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import accumulate, pairwise
 
 from weitiao.data.check.finding import Finding, found, many
 from weitiao.data.check.material import Case, Material
@@ -20,6 +20,7 @@ _COVERAGE = 0.15
 _MIN_ROWS = 40
 _MAX_VALUES = 50
 _MAX_END = 8  # characters at the beginning and at the end that are looked at
+_FORMS = 1.5  # beginnings or ends for each label
 _RANGES = 50  # of lengths
 _LEAST_SHARE = 0.05  # of the prompts that hold a text
 _SURE = 0.98  # of the prompts of a label that a text tells, and of the prompts with the text
@@ -66,8 +67,11 @@ def check_giveaway(material: Material) -> Iterator[Finding]:
         return
     labels = [case.said or "" for case in cases]
     told: list[tuple[float, Finding]] = []
+    seen: set[tuple[str, ...]] = set()  # a column that ends with another has its features
     for name in material.columns:
-        rules = [(what, rule(feature, labels)) for what, feature in _column_features(name, cases, labels)]
+        features = [(what, tuple(values)) for what, values in _column_features(name, cases, labels)]
+        rules = [(what, rule(values, labels)) for what, values in features if values not in seen]
+        seen.update(values for _, values in features)
         telling = [(what, result) for what, result in rules if result.tells]
         if telling:
             what, result = max(
@@ -101,8 +105,15 @@ def _column_features(
     for size in range(1, _MAX_END + 1):
         said = "1 character" if size == 1 else f"{size} characters"
         for what, ends in (("beginning", [t[:size] for t in texts]), ("end", [t[-size:] for t in texts])):
-            if len(set(ends)) <= max(2, len(ends) // 5):
+            if _forms(ends) <= _FORMS * len(set(labels)):
                 yield f'the {what} ({said}) of column "{name}"', ends
+
+
+def _forms(values: Sequence[str]) -> int:
+    """How many of the values make nearly all rows: few are a form, many are what the texts are about."""
+    counts = sorted(Counter(values).values(), reverse=True)
+    held = list(accumulate(counts))
+    return next(k for k, n in enumerate(held, start=1) if n >= _ACCURACY * len(values))
 
 
 def _length_classes(texts: Sequence[str]) -> list[str]:
