@@ -17,7 +17,7 @@ from weitiao.data.checked import with_checks
 from weitiao.data.lineage import file_hash, parent_of, write_lineage
 from weitiao.types import Dataset
 
-ROWS = [{"prompt": f"第{k}个问题", "response": "甲乙"[k % 2]} for k in range(60)]
+ROWS = [{"prompt": f"第{k}个问题", "response": "甲乙"[k * 7 % 11 % 2]} for k in range(60)]
 
 
 def rows(path: Path, table: list[dict[str, Any]] = ROWS) -> Path:
@@ -81,12 +81,12 @@ def test_checks_go_into_the_card_where_they_cost_little(tmp_path: Path) -> None:
     rows(tmp_path / "a.jsonl", [*ROWS, {"prompt": "第1个问题", "response": "丙"}])
     dataset, recipe = made(tmp_path, sources=[{"file": "a.jsonl"}])
     assert "checks" not in dataset.card
-    checks = with_checks(dataset, recipe.data, root=tmp_path).card["checks"]
+    checks = with_checks(dataset, recipe, root=tmp_path).card["checks"]
     assert checks["serious"] + checks["warning"] >= 1
     assert any("contradiction" in finding["code"] for finding in checks["findings"])
     page = card_page({"checks": checks})
     assert all(finding["code"] in page for finding in checks["findings"])
-    skipped = with_checks(dataset, recipe.data, root=tmp_path, limit=60).card["checks"]
+    skipped = with_checks(dataset, recipe, root=tmp_path, limit=60).card["checks"]
     assert skipped == {"skipped": "not checked: 61 rows, more than 60"}
     assert skipped["skipped"] in card_page({"checks": skipped})
 

@@ -110,7 +110,7 @@ def prepare(context: typer.Context, recipe: RecipePath, out: Out, sets: Sets = N
         said = _Pace(status.update)
         dataset = prepare_data(resolved.value, root=resolved.root, generator=generator, progress=said)
         status.update("checking")
-        dataset = with_checks(dataset, resolved.value.data, root=resolved.root)
+        dataset = with_checks(dataset, resolved.value, root=resolved.root)
         save(dataset, Path(out), progress=said)
     say = partial(shell.output().print, soft_wrap=True, highlight=False, markup=False)
     counts = ", ".join(f"{name} {len(getattr(dataset, name)):,}" for name in ("train", "dev", "test"))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -120,7 +120,8 @@ def _of_recipe(
 
         return material_of_dataset(prepare(resolved.value, root=resolved.root), options=options)
     extra = [str(Path(file).resolve()) for file in against]
-    return material_of(resolved.value.data, root=resolved.root, options=options, extra=extra)
+    recipe = resolved.value
+    return material_of(recipe.data, root=resolved.root, options=options, extra=extra, seed=recipe.seed)
 
 
 def _of_files(
@@ -224,11 +225,22 @@ def _show(rows: int, samples: int, findings: Sequence[Finding]) -> None:
         console.print(f"{finding.severity:8}", style=_COLOURS[finding.severity], end="")
         console.print(f" {finding.code}: {finding.title}", markup=False, highlight=False, soft_wrap=True)
         if finding.severity != "note":
-            where = ", ".join(finding.rows[:3]) + (", ..." if len(finding.rows) > 3 else "")
-            if where:
-                console.print(f"         {where}", markup=False, highlight=False, soft_wrap=True, style="dim")
-            console.print(f"         -> {finding.fix}", markup=False, highlight=False, soft_wrap=True)
+            for line, style in _details(finding):
+                console.print(f"         {line}", markup=False, highlight=False, soft_wrap=True, style=style)
             if finding.code == "prompt_sharing":
-                console.print(finding.examples[0]["template"], markup=False, highlight=False, soft_wrap=True)
+                console.print(
+                    finding.examples[0]["recipe"], markup=False, highlight=False, soft_wrap=True, end=""
+                )
     counts = {severity: sum(f.severity == severity for f in findings) for severity in _COLOURS}
     console.print(", ".join(f"{n} {severity}" for severity, n in counts.items()), highlight=False)
+
+
+def _details(finding: Finding) -> Iterator[tuple[str, str | None]]:
+    """Under a title: the first rows, the first example, the fix."""
+    from weitiao.data.check.writing import example_line, places
+
+    if finding.rows:
+        yield places(finding.rows), "dim"
+    if finding.examples and (line := example_line(finding.examples[0])):
+        yield f"e.g. {line}", "dim"
+    yield f"-> {finding.fix}", None

@@ -18,12 +18,22 @@ class FixConfig(Section):
     no_data: Literal["keep", "drop"] = Field(
         default="keep", description="Answers that say that there is no data: drop these rows."
     )
+    encoding: Literal["keep", "repair"] = Field(
+        default="keep",
+        description="Characters that were read in a wrong encoding, and invisible ones: repair, where it can be done "
+        "letter by letter.",
+    )
     markup: Literal["keep", "strip"] = Field(
         default="keep",
         description="Tags such as <p> and entities such as &lt; in prompts and answers: strip.",
     )
     spacing: Literal["keep", "collapse"] = Field(
         default="keep", description="Doubled spaces between words: collapse to one."
+    )
+    personal: Literal["keep", "mask"] = Field(
+        default="keep",
+        description="Mobile numbers, identity numbers and e-mail addresses in prompts and answers: stars for all but "
+        "the first three digits.",
     )
     labels: Literal["keep", "strip"] = Field(
         default="keep",

@@ -6,8 +6,6 @@ What is a typo, an error message or a separator is what `weitiao.data.check` fin
 from __future__ import annotations
 
 import dataclasses
-import html
-import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,8 +14,10 @@ from typing import Any, NamedTuple
 from weitiao.config.fix import FixConfig
 from weitiao.data import card as cards
 from weitiao.data.check.answers import no_data_phrase
-from weitiao.data.check.content import DOUBLED, MARKUP
-from weitiao.data.check.targets import ENDINGS, are_lists, errors_among, label_typos, main_separator
+from weitiao.data.check.damage import DOUBLED, repaired, without_markup
+from weitiao.data.check.lists import ENDINGS, are_lists, united
+from weitiao.data.check.personal import without_personal
+from weitiao.data.check.targets import errors_among, label_typos
 from weitiao.data.diff import around_difference
 from weitiao.data.facts import Facts, SamePrompts
 from weitiao.data.tally import NUM_EXAMPLES, Drop, Tally
@@ -144,14 +144,11 @@ def strip_labels(examples: Sequence[Example], mode: str, shelve: Shelve) -> Fixe
 def unite_separators(examples: Sequence[Example], mode: str, shelve: Shelve) -> Fixed:
     """Lists separated by the mark that most lists use."""
     answers = [e.reference for e in examples if e.reference]
-    if len(answers) < 8 or not are_lists(answers):
+    lists = united(answers) if len(answers) >= 8 and are_lists(answers) else None
+    if lists is None:
         return Fixed(examples)
-    found = main_separator(answers)
-    if found is None:
-        return Fixed(examples)
-    main, others = found
-    pattern = re.compile("|".join(map(re.escape, others))) if others else None
-    return _rewritten(examples, lambda a: pattern.sub(main, a) if pattern else a, shelve, answers_only=True)
+    changes = {old: new for old, new in zip(answers, lists.texts, strict=True) if old != new}
+    return _rewritten(examples, lambda answer: changes.get(answer, answer), shelve, answers_only=True)
 
 
 def strip_endings(examples: Sequence[Example], mode: str, shelve: Shelve) -> Fixed:
@@ -167,11 +164,17 @@ def strip_endings(examples: Sequence[Example], mode: str, shelve: Shelve) -> Fix
 
 def strip_markup(examples: Sequence[Example], mode: str, shelve: Shelve) -> Fixed:
     """Prompts and answers without tags, entities as the characters that they stand for."""
-    return _rewritten(
-        examples,
-        lambda text: html.unescape(MARKUP.sub(_without_tag, text)) if MARKUP.search(text) else text,
-        shelve,
-    )
+    return _rewritten(examples, without_markup, shelve)
+
+
+def repair_encoding(examples: Sequence[Example], mode: str, shelve: Shelve) -> Fixed:
+    """Prompts and answers as they were before they were read in a wrong encoding."""
+    return _rewritten(examples, repaired, shelve)
+
+
+def mask_personal(examples: Sequence[Example], mode: str, shelve: Shelve) -> Fixed:
+    """Prompts and answers without phone numbers, identity numbers and e-mail addresses."""
+    return _rewritten(examples, without_personal, shelve)
 
 
 def collapse_spacing(examples: Sequence[Example], mode: str, shelve: Shelve) -> Fixed:
@@ -179,15 +182,13 @@ def collapse_spacing(examples: Sequence[Example], mode: str, shelve: Shelve) -> 
     return _rewritten(examples, lambda text: DOUBLED.sub(" ", text), shelve)
 
 
-def _without_tag(hit: re.Match[str]) -> str:
-    return hit[0] if hit[0].startswith("&") else ""
-
-
 _REPAIRS: dict[str, Callable[[Sequence[Example], str, Shelve], Fixed]] = {
     "error_targets": drop_errors,
     "no_data": drop_no_data,
+    "encoding": repair_encoding,
     "markup": strip_markup,
     "spacing": collapse_spacing,
+    "personal": mask_personal,
     "labels": strip_labels,
     "separators": unite_separators,
     "endings": strip_endings,

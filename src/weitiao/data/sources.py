@@ -42,6 +42,18 @@ def expand_data(data: DataConfig, root: Path) -> DataConfig:
     return data.model_copy(update=changed) if changed else data
 
 
+def seeded(data: DataConfig, seed: int) -> DataConfig:
+    """The section with a seed for every draw from patterns that has none of its own."""
+    drawn = {
+        name: tuple(
+            source.model_copy(update={"seed": seed}) if source.patterns and source.seed is None else source
+            for source in getattr(data, name)
+        )
+        for name in ("sources", "train", "dev", "test")
+    }
+    return data.model_copy(update=drawn)
+
+
 def expand(source: Source, root: Path) -> list[Source]:
     """The sources that one entry stands for: files in the order of their names, sheets as the workbook has them.
 

@@ -173,7 +173,9 @@ def _dealt(
         plan_split(examples, config.model_copy(update={"fold": fold, "dev": 0.0}), group_of)
         for fold in range(1, config.folds + 1)
     ]
-    return {f"fold-{n}": list(rows_of(plan, config)["test"]) for n, plan in enumerate(plans, start=1)}, plans[0]
+    return {f"fold-{n}": list(rows_of(plan, config)["test"]) for n, plan in enumerate(plans, start=1)}, plans[
+        0
+    ]
 
 
 def _examples(

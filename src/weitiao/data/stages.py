@@ -25,7 +25,7 @@ from weitiao.data.lines import Digest
 from weitiao.data.mask import make_mask
 from weitiao.data.shapes import tools_of
 from weitiao.data.shelf import IN_MEMORY, Shelf
-from weitiao.data.sources import expand_data
+from weitiao.data.sources import expand_data, seeded
 from weitiao.data.split import PARTS, group_key, plan_split, prompts_of, rows_of
 from weitiao.data.steps import make_step, run_after_split, run_before_split, without_fields
 from weitiao.data.template import FieldError
@@ -123,17 +123,7 @@ def prepare(
 
 def _resolved(recipe: Recipe, root: Path) -> DataConfig:
     """The data section with its templates written out, and a seed for every draw from patterns."""
-    data = resolve_templates(recipe.data, root)
-    seeded = {
-        name: tuple(
-            source.model_copy(update={"seed": recipe.seed})
-            if source.patterns and source.seed is None
-            else source
-            for source in getattr(data, name)
-        )
-        for name in ("sources", *PARTS)
-    }
-    return data.model_copy(update=seeded)
+    return seeded(resolve_templates(recipe.data, root), recipe.seed)
 
 
 def fit_dataset(

@@ -133,7 +133,7 @@ def run_one(
         )
     try:
         opened = open_recipe(resolved)
-        checked = with_checks(opened.dataset, opened.recipe.data, root=resolved.root)
+        checked = with_checks(opened.dataset, opened.recipe, root=resolved.root)
         prepared = _Run(replace(opened, dataset=checked), folder, resume, console, resolved.root)
         prepared.check()
         plan = plan_robustness(prepared.opened, resolved.root, prepared.scored())

@@ -8,10 +8,12 @@ from __future__ import annotations
 import copy
 import json
 import random
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 NAMES = [a + b for a in "华远天泰明康宏达新正东北南" for b in "成科能信通源盛创安岳"]
 ITEMS = (
@@ -33,6 +35,8 @@ ASKED = (
 )
 SQL_COLUMNS = ("revenue", "profit", "cash")
 PROMPT = "判断问题属于哪一类，只回答类别名称，不要解释原因。\n问题如下\n{}"
+
+_WIDE = {code: code + 0xFEE0 for code in range(0x21, 0x7F)}
 
 
 @dataclass
@@ -108,10 +112,20 @@ def plant_duplicate(world: World, rng: random.Random) -> None:
 def plant_near_duplicate(world: World, rng: random.Random) -> None:
     k = _pick(world, rng)
     world.planted.add(("source", _where("train", k)))
-    politer = rng.choice(("请问{}", "请帮我{}", "{}呢？", "我想知道{}。", "{}，谢谢！"))
-    _append(
-        world, _with_question(world.train[k], politer.format(world.train[k]["question"])), "near_duplicate"
-    )
+    question = world.train[k]["question"]
+    year = re.search(r"\d{4}年", question)
+    assert year is not None
+    rest = question.replace(year[0], "", 1)
+    variants = [
+        form.format(question) for form in ("请问{}", "请帮我{}", "{}呢？", "麻烦问一下，{}", "{}，谢谢！")
+    ]
+    variants += [
+        question[:6] + " " + question[6:],
+        question.translate(_WIDE),
+        question.replace("年", "年，", 1),
+    ]
+    variants.append(rest + year[0] if question.startswith(year[0]) else year[0] + rest)
+    _append(world, _with_question(world.train[k], rng.choice(variants)), "near_duplicate")
 
 
 def plant_contradiction(world: World, rng: random.Random) -> None:
@@ -131,14 +145,20 @@ def plant_template_contradiction(world: World, rng: random.Random) -> None:
 
 def plant_label_typo(world: World, rng: random.Random) -> None:
     k = _pick(world, rng)
-    spoil = rng.choice(("{}。", " {}", "{}.", "{} "))
-    world.train[k]["label"] = spoil.format(world.train[k]["label"])
+    label = world.train[k]["label"]
+    forms = ("{}。", " {}", "{}.", "{} ", "{}\u3000", "{}\u200b", "“{}”", "{}\n", "类别：{}", "{0}{0}")
+    spoilt = [form.format(label) for form in forms]
+    world.train[k]["label"] = rng.choice(
+        [*spoilt, label.upper(), label.translate(_WIDE), label[:2] + " " + label[2:]]
+    )
     world.planted.add(("label_typo", _where("train", k)))
 
 
 def plant_separator(world: World, rng: random.Random) -> None:
     k = _pick(world, rng)
-    world.train[k]["tags"] = world.train[k]["tags"].replace(",", rng.choice(("、", "，", ";")))
+    world.train[k]["tags"] = world.train[k]["tags"].replace(
+        ",", rng.choice(("、", "，", ";", "\t", " ")), rng.choice((1, 2))
+    )
     world.planted.add(("separators", _where("train", k)))
 
 
@@ -166,6 +186,10 @@ def plant_error_target(world: World, rng: random.Random) -> None:
             "请求超时",
             "429 Too Many Requests",
             "KeyError: 'label'",
+            "openai.error.RateLimitError: quota",
+            '{"error": "rate_limit_exceeded"}',
+            "服务器内部错误",
+            "Request failed with status code 500",
         )
     )
     world.planted.add(("error_target", _where("train", k)))
@@ -180,19 +204,48 @@ def plant_slot_type(world: World, rng: random.Random) -> None:
 def plant_leak(world: World, rng: random.Random) -> None:
     k = _pick(world, rng)
     world.planted.add(("source", _where("train", k)))
-    row = copy.deepcopy(world.train[k])
+    question = world.train[k]["question"]
+    how = rng.choice(("equal", "wide", "other instruction", "mark", "courtesy"))
+    spoilt = {
+        "wide": question.translate(_WIDE),
+        "mark": question + "？",
+        "courtesy": "麻烦问一下，" + question,
+    }
+    row = _with_question(world.train[k], spoilt.get(how, question))
+    if how == "other instruction":
+        row["prompt"] = f"请判断下面的问题属于哪一类。\n{question}"
     row["id"] = 200_000 + len(world.dev)
     world.dev.append(row)
-    world.planted.add(("leak", _where("dev", len(world.dev) - 1)))
+    code = "near_leak" if how in ("mark", "courtesy") else "leak"
+    world.planted.add((code, _where("dev", len(world.dev) - 1)))
+
+
+def _as_latin(text: str, encoding: str = "utf-8") -> str:
+    return text.encode(encoding).decode("latin-1")
+
+
+def _as_gbk(text: str) -> str:
+    """UTF-8 read as GBK where nothing is lost by it, else as Latin-1."""
+    try:
+        return text.encode().decode("gbk")
+    except UnicodeDecodeError:
+        return _as_latin(text)
 
 
 def plant_damage(world: World, rng: random.Random) -> None:
     k = _pick(world, rng)
-    damage = rng.choice(("\ufffd", "锟斤拷", "<br/>", "&nbsp;", "\x00"))
+    code = rng.choice(("encoding", "markup", "invisible", "misread", "escapes"))
     row = world.train[k]
-    spoilt = row["question"][:4] + damage + row["question"][4:]
-    world.train[k] = _with_question(row, spoilt)
-    world.planted.add(("encoding", _where("train", k)))
+    head, part, tail = row["question"][:4], row["question"][4:10], row["question"][10:]
+    damaged = {
+        "encoding": rng.choice(("\ufffd", "锟斤拷", "\x00", "????")) + part,
+        "markup": rng.choice(("<br/>", "&nbsp;", '<p class="x">', "</span>", "&#x4e2d;", "&mdash;")) + part,
+        "invisible": rng.choice(("\u200b", "\ufeff", "\u202e")) + part,
+        "misread": rng.choice((_as_latin(part), _as_latin(part, "gbk"), _as_gbk(part))),
+        "escapes": rng.choice((part.encode("unicode_escape").decode(), quote(part))),
+    }
+    world.train[k] = _with_question(row, head + damaged[code] + tail)
+    world.planted.add((code, _where("train", k)))
 
 
 PLANTS: dict[str, Plant] = {

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from pathlib import Path
 
 import pytest
 
 from data.check.test_families import codes, findings_of, of
-from weitiao.config import DataConfig
+from weitiao.config import DataConfig, Recipe
+from weitiao.data import prepare
 from weitiao.data.check import check, giveaway, material_of, material_of_files
 from weitiao.data.check.giveaway import drawn_rows
 from weitiao.data.check.targets import is_heading
@@ -104,3 +106,60 @@ def test_a_tagged_file_obeys_its_source(tmp_path: Path) -> None:
     (tmp_path / "x.bmes").write_bytes("甲 O\n\n乙 O\n\n丙 O\n".encode("utf-16-le"))
     data = DataConfig.model_validate({"train": [{"file": "x.bmes", "limit": 2, "encoding": "utf-16-le"}]})
     assert [r.fields["text"] for r, _ in material_of(data, root=tmp_path).records] == ["甲", "乙"]
+
+
+def test_questions_and_answers_are_no_names_that_templates_leave_out(tmp_path: Path) -> None:
+    """Columns that hold the question or the answer stand inside prompts as names do."""
+    places = [f"{a}{b}站" for a in "东西南北" for b in "门郊山湖河岭"]
+    rows = [
+        {"q": f"说的是哪里？\n{asked}", "spoken": asked, "a": place}
+        for k, place in enumerate(places * 3)
+        for asked in [f"请看一下{place}的{'温度油位电压'[k % 3 * 2 :][:2]}"]
+    ]
+    assert "template_contradiction" not in codes(findings_of(tmp_path, rows))
+
+
+def test_digits_in_a_name_are_no_numbers(tmp_path: Path) -> None:
+    rows = [{"q": f"第{k}篇：三维重建与第五代网络", "a": f"第{k}篇，3D, 5G, CYP1A1"} for k in range(30)]
+    assert "ungrounded_number" not in codes(findings_of(tmp_path, rows))
+    rows.append({"q": "又一篇：三维重建", "a": "共 77 篇"})
+    assert of(findings_of(tmp_path, rows), "ungrounded_number").count == 1
+
+
+def test_rows_of_few_values_are_no_duplicates(tmp_path: Path) -> None:
+    rows = [{"uuid": k, "label": str(k % 2), "Keywords": "tmp"} for k in range(50)]
+    assert "duplicate" not in codes(findings_of(tmp_path, rows))
+    texts = [{"uuid": k, "text": f"第{k % 40}句话说了什么"} for k in range(50)]
+    assert of(findings_of(tmp_path, texts), "duplicate").count == 10
+
+
+def test_labels_that_differ_in_signs_are_labels(tmp_path: Path) -> None:
+    from weitiao.data.check.targets import label_typos
+
+    labels = Counter({"C": 200, "C++": 5, "C#": 4, "+1": 100, "-1": 6, "1": 3, "3.5": 90, "35": 2})
+    assert label_typos(labels) == {}
+    spoilt = Counter(
+        {"look": 200, "ｌｏｏｋ": 9, "lo ok": 1, "“look”": 2, "类别：look": 1, "looklook": 1, "LOOK。": 3}
+    )
+    assert label_typos(spoilt) == dict.fromkeys(list(spoilt)[1:], "look")
+
+
+def test_a_frequent_class_is_no_error_message() -> None:
+    from weitiao.data.check.targets import errors_among
+
+    tickets = ["网络异常", "账号问题", "退款"] * 20
+    assert not any(errors_among(tickets))
+    assert errors_among([*tickets, "网络错误：超时", "ERR: 429"])[-2:] == [True, True]
+
+
+def test_sources_of_patterns_are_drawn_with_the_seed_of_the_recipe(tmp_path: Path) -> None:
+    """What is checked are the rows of the run."""
+    plan = "vocabularies:\n  n: [一, 二, 三, 四, 五, 六, 七, 八, 九]\nclasses:\n  open:\n"
+    plan += "    patterns: ['打开{n}号{n}线开关']\n    response: 开\n"
+    (tmp_path / "p.yaml").write_text(plan, encoding="utf-8")
+    data = {"train": [{"patterns": "p.yaml", "count": 8}], "prompt": "{{ text }}", "response": "{{ label }}"}
+    for seed in (1, 2):
+        recipe = Recipe.model_validate({"data": data, "seed": seed})
+        material = material_of(recipe.data, root=tmp_path, seed=seed)
+        run = prepare(recipe, root=tmp_path)
+        assert [case.example.id for case in material.cases] == [example.id for example in run.train]

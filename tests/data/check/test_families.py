@@ -14,15 +14,16 @@ from weitiao.config import DataConfig, FixConfig
 from weitiao.data.check import Finding, Options, check, material_of, material_of_files
 from weitiao.data.check.catalogue import CATALOGUE
 from weitiao.data.check.choices import is_valid
-from weitiao.data.check.content import is_identity
 from weitiao.data.check.giveaway import rule
+from weitiao.data.check.lists import main_separator
 from weitiao.data.check.near import near_groups
 from weitiao.data.check.page import render
+from weitiao.data.check.personal import is_identity
 from weitiao.data.check.repeats import is_doubled
 from weitiao.data.check.sharing import reorder, shared
 from weitiao.data.check.sql import Database, statement_of
 from weitiao.data.check.tags import orphans, overlaps
-from weitiao.data.check.targets import errors_among, label_typos, main_separator
+from weitiao.data.check.targets import errors_among, label_typos
 from weitiao.data.check.text import mask, numbers_of, skeleton
 from weitiao.data.check.writing import report_of, write
 from weitiao.data.mask import Vocabulary
@@ -323,8 +324,8 @@ def test_the_smallest_class_leaves_out_labels_of_one_or_two_rows(tmp_path: Path)
     answers = [*"甲" * 24, *"乙" * 18, "丙", ""]
     rows = [{"q": f"第{k}问{k * k}", "a": a} for k, a in enumerate(answers)]
     found = of(findings_of(tmp_path, rows), "class_balance")
-    assert "4 classes, the largest 1.3 times the smallest of more than two rows: 甲 24, 乙 18" in found.title
-    assert "(empty) 1" in found.title
+    assert "3 classes, the largest 1.3 times the smallest of more than two rows: 甲 24, 乙 18" in found.title
+    assert "empty" not in found.title  # an empty target is no class
 
 
 def test_sources_are_split_as_the_recipe_says(tmp_path: Path) -> None:

@@ -28,7 +28,7 @@ CATALOGUE: dict[str, Entry] = {
     ),
     "near_duplicate": Entry(
         "Prompts that differ in politeness or punctuation only are one question; a split does not see that.",
-        "give them one value in a column and set data.split.group to it, or delete all but one",
+        "delete all but one, or keep them in one part: data.split.near: 0.7",
     ),
     "repeated_id": Entry(
         "An id that stands for two rows cannot be joined with predictions or labels.",
@@ -214,11 +214,27 @@ CATALOGUE: dict[str, Entry] = {
     ),
     "personal_data": Entry(
         "Phone numbers, identity numbers and addresses are learnt by heart and may come out again.",
-        "replace them by made-up ones",
+        "data.fix.personal: mask",
+    ),
+    "misread": Entry(
+        "Characters were read in a wrong encoding somewhere on their way: they are taught as if they were text.",
+        "data.fix.encoding: repair; where the whole file is so, set encoding of its source",
     ),
     "encoding": Entry(
-        "Damaged characters or leftovers of markup are taught as if they were text.",
-        "read the source again in its true encoding; data.fix.markup: strip",
+        "Characters were lost on their way: what is left is taught as if it were text.",
+        "take the rows from the source again, in its true encoding, or delete them",
+    ),
+    "invisible": Entry(
+        "Texts that look alike differ for the model, and for every comparison.",
+        "data.fix.encoding: repair",
+    ),
+    "escapes": Entry(
+        "Escapes such as \\u4f60 or %E4%BD are taught as if they were text.",
+        "decode the column once (json.loads, urllib.parse.unquote)",
+    ),
+    "markup": Entry(
+        "Tags and entities of web pages are taught as if they were text.",
+        "data.fix.markup: strip",
     ),
     "spacing": Entry(
         "Doubled spaces inside sentences come from scanning; they cost tokens and change the tokens of words.",
@@ -227,7 +243,11 @@ CATALOGUE: dict[str, Entry] = {
     "prompt_sharing": Entry(
         "What prompts have in common at their beginning is computed once; what stands behind the variable field is "
         "computed for every row, in training and in serving.",
-        "use the re-ordered template below",
+        "put the prompt of the recipe in this order",
+    ),
+    "sql_other": Entry(
+        "Among queries it teaches to change the database, or to answer in other words than SQL.",
+        "delete the row, or write the query",
     ),
     "sql_syntax": Entry("The target does not parse as SQL.", "mend the statement"),
     "sql_schema": Entry(

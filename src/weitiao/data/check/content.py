@@ -1,4 +1,4 @@
-"""Contents: numbers and words of answers that prompts lack, languages, personal data, damage, spacing."""
+"""Contents: numbers and words of answers that prompts lack, languages."""
 
 from __future__ import annotations
 
@@ -9,27 +9,13 @@ from collections.abc import Iterator, Sequence
 from weitiao.data.check.finding import Finding, found, many, short
 from weitiao.data.check.material import Case, Material
 from weitiao.data.check.text import fold, is_han, numbers_of
-from weitiao.data.template import to_text
 
-_PHONE = re.compile(  # an amount of eleven digits has decimals or a unit
-    r"(?<!\d)(?<!\d\.)1[3-9]\d{9}(?!\d|\.\d|\s*(?:[元万亿股%％]|[港美欧日]元|人民币))"
-)
-_IDENTITY = re.compile(
-    r"(?<!\d)[1-9]\d{5}(?:19|20)\d\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])\d{3}[\dXx](?!\d)"
-)
-_EMAIL = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)*\.[A-Za-z]{2,}", re.ASCII)
-_DAMAGE = re.compile(
-    "\ufffd|锟斤拷|烫烫烫|屯屯屯|[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]|[ÃÂ][\u0080-\u00bf]|â€[™œ\x9d“”]|ï¼[ŒŸš›]|[\ue000-\uf8ff]"
-)
-MARKUP = re.compile(
-    r"</?(?:p|br|div|span|b|i|em|strong|sub|sup|a|table|tr|td|ul|li|font|h[1-6])\b[^<>]{0,80}>|&(?:lt|gt|amp|nbsp|quot|#\d{2,5});",
-    re.IGNORECASE,
-)
-DOUBLED = re.compile(r"(?<=\w)  +(?=\w)")
 _YEARS = re.compile(r"((?:19|20)\d\d)年?\s*(?:[-~—–至到]|through|to)+\s*((?:19|20)\d\d)")
+_IN_NAME = re.compile(
+    r"(?<![A-Za-z0-9])(?:[A-Za-z][A-Za-z0-9]*\d[A-Za-z0-9]*|\d+[A-Z][A-Z0-9]*)(?![A-Za-z0-9])"
+)
 _GROUNDED = 0.8
 _ABSENT_SHOWN = 20
-_KINDS = (("phone number", _PHONE), ("identity number", _IDENTITY), ("e-mail address", _EMAIL))
 
 
 def check_numbers(material: Material) -> Iterator[Finding]:
@@ -47,7 +33,8 @@ def check_numbers(material: Material) -> Iterator[Finding]:
         f"{many(len(invented), 'answer')} of {len(with_numbers):,} with numbers have one that the prompt does not have",
         (c.where for c, _ in invented),
         examples=[
-            {"text": short(c.asked), "answer": short(c.said or ""), "numbers": extra} for c, extra in invented
+            {"text": short(material.asked(c)), "answer": short(c.said or ""), "numbers": extra}
+            for c, extra in invented
         ],
     )
 
@@ -59,12 +46,16 @@ def _is_code(cases: Sequence[Case]) -> bool:
 
 
 def invented_numbers(case: Case) -> list[str]:
-    """Numbers of the answer that are not in the prompt, nor the same as a percentage or rounded."""
+    """Numbers of the answer that are not in the prompt, nor the same as a percentage or rounded.
+
+    Digits in a name (``3D``, ``5G``, ``CYP1A1``) are no numbers.
+    """
     text = "\n".join(m.content for m in case.example.prompt)
     given = set(numbers_of(text))
     for first, last in _YEARS.findall(text):
         given.update(map(str, range(int(first), int(last) + 1)))
-    return [n for n in numbers_of(case.example.reference or "") if n not in given and not _derived(n, given)]
+    said = _IN_NAME.sub(" ", case.example.reference or "")
+    return [n for n in numbers_of(said) if n not in given and not _derived(n, given)]
 
 
 def _derived(number: str, given: set[str]) -> bool:
@@ -139,60 +130,3 @@ def _script(text: str) -> str:
     if han + latin < 6:
         return ""
     return "Chinese" if han * 4 >= latin else "Latin"
-
-
-def check_personal(material: Material) -> Iterator[Finding]:
-    """Phone numbers, identity numbers with a right check digit, e-mail addresses."""
-    for what, pattern in _KINDS:
-        rows: list[str] = []
-        for record, _ in material.records:
-            text = "\n".join(to_text(value) for value in record.fields.values())
-            if any(what != "identity number" or is_identity(hit) for hit in pattern.findall(text)):
-                rows.append(str(record.origin))
-        if rows:
-            yield found(
-                "personal_data",
-                "warning",
-                f"{many(len(rows), 'row')} hold a {what}".replace("a e-", "an e-").replace("a i", "an i"),
-                rows,
-                kind=what,
-            )
-
-
-def is_identity(number: str) -> bool:
-    """Whether the check digit of a Chinese identity number is right (GB 11643)."""
-    total = sum(int(digit) * 2 ** (17 - k) for k, digit in enumerate(number[:17]))
-    return "10X98765432"[total % 11] == number[17].upper()
-
-
-def check_damage(material: Material) -> Iterator[Finding]:
-    """Damaged characters, leftovers of markup, doubled spaces inside lines."""
-    for name, values in material.columns.items():
-        texts = [(w, t) for w, v in values if (t := to_text(v))]
-        for pattern, what, severity in (
-            (_DAMAGE, "damaged or invisible characters", "serious"),
-            (MARKUP, "leftovers of markup", "warning"),
-        ):
-            hits = [(w, hit) for w, t in texts if (hit := pattern.search(t))]
-            if hits and len(hits) <= 0.5 * len(texts):
-                yield found(
-                    "encoding",
-                    severity,  # pyright: ignore[reportArgumentType]
-                    f'column "{name}": {many(len(hits), "row")} hold {what}',
-                    (w for w, _ in hits),
-                    examples=[{"text": short(_around(hit)), "rows": [w]} for w, hit in hits],
-                    column=name,
-                )
-        spaced = [w for w, t in texts if DOUBLED.search(t)]
-        if spaced:
-            yield found(
-                "spacing",
-                "note",
-                f'column "{name}": {many(len(spaced), "row")} hold doubled spaces between words',
-                spaced,
-                column=name,
-            )
-
-
-def _around(hit: re.Match[str]) -> str:
-    return hit.string[max(0, hit.start() - 30) : hit.end() + 30]

@@ -11,19 +11,22 @@ from weitiao.data.check.material import Case, Material, grouped
 from weitiao.data.check.text import fold, mask, skeleton
 from weitiao.data.mask import Vocabulary
 
+_MOSTLY = 0.8
 _SHORT_ANSWER = 30  # characters: longer ones are worded freely
-_NEARLY_ALL = 0.8
 _NAME, _NUMBER = "\u3400", "9"  # stand for a name and a number: signs would be taken out as punctuation
 _CONSISTENT = 0.7  # share of templates with one answer from which the others count as contradictions
 _MIN_GROUPS = 5  # unless the answers are labels
 
 
 def check_contradictions(material: Material) -> Iterator[Finding]:
-    """Equal prompts with different answers, the largest groups first."""
+    """One prompt with different answers, the largest groups first; each case is told once.
+
+    First whole prompts, then the same question in prompts that are worded differently, then nearly equal prompts.
+    """
     cases = material.cases
     groups = [g for g in grouped([case.key for case in cases]) if _answers(cases, g) > 1]
     if groups:
-        serious = [g for g in groups if len({normal(cases[k].said or "") for k in g}) > 1]
+        serious = [g for g in groups if _in_meaning(cases, g)]
         yield found(
             "contradiction",
             "serious" if serious else "warning",
@@ -34,16 +37,51 @@ def check_contradictions(material: Material) -> Iterator[Finding]:
             examples=[_example(material, g) for g in _ranked(groups)],
             in_meaning=len(serious),
         )
-    exact = {case.key for g in groups for case in (cases[k] for k in g)}
-    yield from _near(material, exact)
+    told = {cases[k].key for g in groups for k in g}
+    values: list[list[int]] = []
+    for name, texts in _asked(material):
+        values = [g for g in grouped(list(texts)) if _answers(cases, g) > 1]
+        yield from _of_values(material, name, values, told)
+    told |= {cases[k].key for g in values for k in g}
+    yield from _near(material, told)
 
 
-def _near(material: Material, exact: set[str]) -> Iterator[Finding]:
+def _asked(material: Material) -> Iterator[tuple[str, Sequence[str]]]:
+    """The question as a column or as the part of the prompts that differs, where something else stands around it."""
+    name = material.question_column
+    if name is not None:
+        yield repr(name), [v if isinstance(v := c.fields.get(name), str) else "" for c in material.cases]
+    elif material.question is not None:
+        name, texts = material.question
+        pairs = list(zip(texts, material.cases, strict=True))
+        inside = sum(len(t) >= 6 and t in case.prompt and t != case.prompt for t, case in pairs)
+        if inside >= _MOSTLY * len(pairs):
+            yield name, texts
+
+
+def _of_values(material: Material, name: str, groups: list[list[int]], told: set[str]) -> Iterator[Finding]:
+    cases = material.cases
+    new = [g for g in groups if not {cases[k].key for k in g} <= told]
+    if new:
+        yield found(
+            "value_contradiction",
+            "warning",
+            f"{many(len(new), 'value')} of {name} have different answers, in prompts that differ around it"
+            + (f" ({len(groups):,} with the prompts above)" if len(new) < len(groups) else ""),
+            (cases[k].where for g in _ranked(new) for k in g),
+            count=len(new),
+            examples=[_example(material, g) for g in _ranked(new)],
+            column=name,
+            values=len(groups),
+        )
+
+
+def _near(material: Material, told: set[str]) -> Iterator[Finding]:
     cases = material.cases
     if any(len([m for m in case.example.prompt if m.role != "system"]) > 1 for case in cases):
         return  # rounds of a dialogue differ in what was said before
-    near = [g for g in _core_groups(material) if not {cases[k].key for k in g} <= exact]
-    groups = [g for g in near if len({normal(cases[k].said or "") for k in g}) > 1]
+    near = [g for g in _core_groups(material) if not {cases[k].key for k in g} <= told]
+    groups = [g for g in near if _in_meaning(cases, g)]
     if groups:
         yield found(
             "near_contradiction",
@@ -55,49 +93,16 @@ def _near(material: Material, exact: set[str]) -> Iterator[Finding]:
         )
 
 
+def _in_meaning(cases: Sequence[Case], group: Sequence[int]) -> bool:
+    return len({normal(cases[k].said or "") for k in group}) > 1
+
+
 def _core_groups(material: Material) -> list[list[int]]:
     """Groups with equal or near cores but not one prompt."""
     near = material.near
     seen = {k for g in near for k in g}
     equal = [g for g in grouped(list(material.cores)) if not seen & set(g)]
     return [g for g in [*near, *equal] if len({material.cases[k].key for k in g}) > 1]
-
-
-def check_columns(material: Material) -> Iterator[Finding]:
-    """Equal values of a column that stands inside the prompt, with different answers."""
-    cases = material.cases
-    if not cases:
-        return
-    columns = {
-        name: tuple(value if isinstance(value := c.fields.get(name), str) else "" for c in cases)
-        for name in material.columns
-        if name not in material.answer_columns
-    }
-    asked = material.question
-    parts = {} if asked is None else {asked[0]: asked[1]}
-    for name, texts in {**columns, **parts}.items():
-        inside = sum(
-            len(t) >= 6 and t in c.prompt and t != c.prompt for t, c in zip(texts, cases, strict=True)
-        )
-        if inside < 0.8 * len(cases) or (name in columns and not _is_question(texts, material)):
-            continue
-        groups = [g for g in grouped(list(texts)) if _answers(cases, g) > 1]
-        if groups:
-            yield found(
-                "value_contradiction",
-                "warning",
-                f"{many(len(groups), 'value')} of {name if name in parts else repr(name)} have different answers",
-                (cases[k].where for g in _ranked(groups) for k in g),
-                count=len(groups),
-                examples=[_example(material, g) for g in _ranked(groups)],
-                column=name,
-            )
-
-
-def _is_question(texts: Sequence[str], material: Material) -> bool:
-    """Whether a column is nearly all of what differs between prompts, so that it decides the answer."""
-    pairs = list(zip(texts, material.cores, strict=True))
-    return sum(len(text) >= _NEARLY_ALL * len(core) for text, core in pairs) >= _NEARLY_ALL * len(pairs)
 
 
 def check_templates(material: Material) -> Iterator[Finding]:
@@ -117,6 +122,14 @@ def check_templates(material: Material) -> Iterator[Finding]:
     ):
         return
     outside = {k for g in split for k in minority(answers, g)}
+    told = {
+        k
+        for g in grouped([case.key for case in material.cases])
+        if _answers(material.cases, g) > 1
+        for k in g
+    }
+    if outside <= told:
+        return  # whole prompts that disagree, told already
     yield found(
         "template_contradiction",
         "warning",

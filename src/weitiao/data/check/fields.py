@@ -8,7 +8,7 @@ from typing import Any
 
 from weitiao.data.check.finding import Finding, found, many, short
 from weitiao.data.check.material import Material
-from weitiao.data.check.text import fold
+from weitiao.data.check.text import common_segments, core, fold
 
 _INSIDE = 0.95
 _MIN_ROWS = 20
@@ -32,6 +32,7 @@ def check_mismatch(material: Material) -> Iterator[Finding]:
         if outside and len(strict) <= (1 - _INSIDE) * len(pairs):
             outside = strict
         if outside and len(outside) <= (1 - _INSIDE) * len(pairs) and len({a for _, a, _ in pairs}) > 10:
+            common = common_segments(b for _, _, b in pairs)
             yield found(
                 "field_mismatch",
                 "warning",
@@ -42,7 +43,9 @@ def check_mismatch(material: Material) -> Iterator[Finding]:
                     else ""
                 ),
                 (w for w, _, _ in outside),
-                examples=[{"text": f"{short(a)} ≠ {short(b)}", "rows": [w]} for w, a, b in outside],
+                examples=[
+                    {"text": f"{short(a)} ≠ {short(core(b, common))}", "rows": [w]} for w, a, b in outside
+                ],
                 inner=inner,
                 outer=outer,
             )

@@ -15,7 +15,7 @@ _SHORT = 160
 NUM_EXAMPLES = 20
 _VERBS = {"are": "is", "have": "has", "do": "does"}
 _ONE = re.compile(
-    r"(?<![\d,.])(1 [\w-]+(?: of [\d,]+(?: \w+)?)? )"
+    r"(?<![\d,.])(1 [\w-]+(?: of [\w,./ -]+?)?(?: with an? [\w ]+?)? )"
     r"(are|have|do|hold|repeat|end|differ|stand|fail|return|begin|continue|name)\b"
 )
 
@@ -32,6 +32,7 @@ class Finding:
         rows: Where, ``file, row N``, all of them.
         numbers: Measured values by name.
         examples: The first cases, texts shortened.
+        remedy: What to do in this case, where the catalogue's fix is not it.
     """
 
     code: str
@@ -41,6 +42,7 @@ class Finding:
     rows: tuple[str, ...] = ()
     numbers: Mapping[str, Any] = field(default_factory=dict)
     examples: tuple[Mapping[str, Any], ...] = ()
+    remedy: str | None = None
 
     @property
     def why(self) -> str:
@@ -50,7 +52,7 @@ class Finding:
     @property
     def fix(self) -> str:
         """What to do, one line."""
-        return CATALOGUE[self.code].fix
+        return self.remedy or CATALOGUE[self.code].fix
 
     def as_dict(self) -> dict[str, Any]:
         """The form used in ``check.json``."""
@@ -75,6 +77,7 @@ def found(
     *,
     count: int | None = None,
     examples: Sequence[Mapping[str, Any]] = (),
+    remedy: str | None = None,
     **numbers: Any,
 ) -> Finding:
     """A `Finding`; rows are listed once each, the count is theirs unless another is given."""
@@ -87,6 +90,7 @@ def found(
         listed,
         numbers,
         tuple(examples[:NUM_EXAMPLES]),
+        remedy,
     )
 
 

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 
 from weitiao.data.check.finding import Finding, found, many, short
 from weitiao.data.check.material import Material
-from weitiao.data.check.near import near_groups
+from weitiao.data.check.near import alike, near_groups
 from weitiao.data.check.text import fold
+from weitiao.data.split import PARTS
 
 _COPY = 0.9
 _MIN_SHOT = 8
@@ -57,9 +58,18 @@ def _between(
             }
             for k in sorted(rows)
         ],
+        remedy=None if copied else _remedy(material, part, other),
         parts=[small, large],
         prompts=len(common),
     )
+
+
+def _remedy(material: Material, part: str, other: str) -> str | None:
+    """For parts that the recipe's split makes, the setting that keeps one question in one part."""
+    name = material.question_column
+    files = {case.example.origin.file for case in material.cases if case.example.origin is not None}
+    is_split = name is not None and len(files) == 1 and {part, other} <= set(PARTS)
+    return f"data.split.group: {name}" if is_split else None
 
 
 def _there(material: Material, asked: dict[str, list[int]], number: int) -> str:
@@ -73,7 +83,7 @@ def _near(material: Material) -> Iterator[Finding]:
     if any(len([m for m in case.example.prompt if m.role != "system"]) > 1 for case in cases):
         return
     groups = []
-    for group in near_groups([fold(core) for core in material.cores]):
+    for group in near_groups([fold(core) for core in material.cores], material.details):
         parts = {cases[k].part for k in group}
         texts = {fold(material.cores[k]) for k in group}
         if len(parts) > 1 and len(texts) > 1:
@@ -87,7 +97,7 @@ def _near(material: Material) -> Iterator[Finding]:
             count=len(groups),
             examples=[
                 {
-                    "text": " ≈ ".join(short(material.cores[k]) for k in g[:3]),
+                    "text": alike(material.cores, g),
                     "rows": [cases[k].where for k in g],
                 }
                 for g in groups

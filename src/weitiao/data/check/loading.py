@@ -19,7 +19,7 @@ from weitiao.data.problems import combined
 from weitiao.data.read import existing_file, read
 from weitiao.data.shapes import Shape, find_shape
 from weitiao.data.shapes.dataset_info import Entry, named_entry, neighbouring_entry
-from weitiao.data.sources import expand_data
+from weitiao.data.sources import expand_data, seeded
 from weitiao.data.split import PARTS, split, with_groups
 from weitiao.data.template import FieldError
 from weitiao.data.templates import resolve_templates
@@ -30,7 +30,12 @@ Loaded = tuple[Source, list[Record], Entry | None, str]
 
 
 def material_of(
-    data: DataConfig, *, root: Path, options: Options | None = None, extra: Sequence[str] = ()
+    data: DataConfig,
+    *,
+    root: Path,
+    options: Options | None = None,
+    extra: Sequence[str] = (),
+    seed: int = 0,
 ) -> Material:
     """Everything that the ``data`` section of a recipe names.
 
@@ -39,6 +44,7 @@ def material_of(
         root: Folder that relative paths start from.
         options: What else the checks may use.
         extra: Further files, each a part of its own name: nothing in them may stand in the others.
+        seed: Of the recipe, with which sources that are patterns are drawn.
 
     Raises:
         DataError: Files that cannot be read, all of them in one error.
@@ -46,7 +52,7 @@ def material_of(
     loaded: list[Loaded] = []
     errors: list[DataError] = []
     notes: list[tuple[str, str]] = []
-    data = expand_data(resolve_templates(data, root), root)
+    data = expand_data(seeded(resolve_templates(data, root), seed), root)
     named = [(part, source) for part in ("sources", *PARTS) for source in getattr(data, part)]
     for part, source in [*named, *((name, Source(file=name)) for name in extra)]:
         try:

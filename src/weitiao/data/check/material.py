@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from weitiao.data.card import said
-from weitiao.data.check.near import near_groups
-from weitiao.data.check.text import common_segments, core, variable_parts
+from weitiao.data.check.near import LONG, near_groups
+from weitiao.data.check.text import common_segments, core, skeleton, variable_parts
 from weitiao.data.mask import Vocabulary
 from weitiao.data.template import to_text
 from weitiao.types import Example, Message, Record
@@ -20,6 +20,7 @@ from weitiao.types import Example, Message, Record
 _MAX_LABELS = 50
 _LABEL_LENGTH = 40
 _ENTITY_SHARE = 0.7
+_ASKED_SHARE, _FIXED_SHARE = 0.9, 0.01
 
 
 @dataclass(frozen=True)
@@ -121,18 +122,82 @@ class Material:
 
     @cached_property
     def common(self) -> frozenset[str]:
-        """Segments that most prompts share."""
-        return common_segments(case.prompt for case in self.cases)
+        """Segments that many prompts of a part share: another part may have instructions of its own.
+
+        What is the whole of a column's value, and not always the same, is asked, however many ask it.
+        """
+        parts = dict.fromkeys(case.part for case in self.cases)
+        each = [common_segments(case.prompt for case in self.cases if case.part == part) for part in parts]
+        shared = frozenset().union(common_segments(case.prompt for case in self.cases), *each)
+        asked = [set(map(skeleton, values)) for values in self.prompt_columns.values()]
+        varying = frozenset().union(*(values for values in asked if len(values) > 1))
+        return frozenset(piece for piece in shared if skeleton(piece) not in varying)
 
     @cached_property
     def cores(self) -> tuple[str, ...]:
         """Of each case, what its prompt does not share with the others."""
-        return tuple(core(case.prompt, self.common) for case in self.cases)
+        asked = self.question_column
+        return tuple(
+            (_inside(case, asked) if asked is not None else "") or core(case.prompt, self.common)
+            for case in self.cases
+        )
+
+    def asked(self, case: Case) -> str:
+        """What a case asks, without what its prompt shares with the others."""
+        return self._asked.get(id(case), case.asked)
+
+    @cached_property
+    def _asked(self) -> dict[int, str]:
+        return {id(case): own for case, own in zip(self.cases, self.cores, strict=True)}
+
+    @cached_property
+    def question_column(self) -> str | None:
+        """The column with which one or a few fixed texts make the prompts, so that it decides the answer."""
+        columns, least = self.prompt_columns, _ASKED_SHARE * len(self.cases)
+        for name, values in columns.items():
+            rests = Counter(
+                case.prompt.replace(v, "\0") for case, v in zip(self.cases, values, strict=True) if v
+            )
+            fixed = sum(n for n in rests.values() if n >= max(3, _FIXED_SHARE * len(self.cases)))
+            others = [other for other in columns.values() if other is not values and len(set(other)) > 2]
+            beside = any(
+                sum(o not in v for o, v in zip(other, values, strict=True)) >= least for other in others
+            )
+            if fixed >= least and not beside:
+                return name
+        return None
+
+    @cached_property
+    def prompt_columns(self) -> Mapping[str, tuple[str, ...]]:
+        """Columns that stand inside most prompts, beside something else: the text of each case, or an empty one."""
+        least = _ASKED_SHARE * len(self.cases)
+        return {
+            name: values
+            for name in self.columns
+            if name not in self.answer_columns
+            and sum(map(bool, values := tuple(_inside(case, name) for case in self.cases))) >= least > 0
+        }
 
     @cached_property
     def near(self) -> list[list[int]]:
         """Numbers of cases whose cores are near each other but not all equal."""
-        return near_groups(self.cores)
+        return near_groups(self.cores, self.details)
+
+    @cached_property
+    def details(self) -> tuple[frozenset[str], ...]:
+        """Of each case with a long prompt, the short texts of its row that stand in it."""
+        return tuple(
+            frozenset(
+                skeleton(text)
+                for name, value in case.fields.items()
+                if name not in self.answer_columns
+                for text in _texts(value)
+                if 2 <= len(text) < LONG and text in case.prompt
+            )
+            if len(case.prompt) >= LONG
+            else frozenset()
+            for case in self.cases
+        )
 
     @cached_property
     def columns(self) -> Mapping[str, tuple[tuple[str, Any], ...]]:
@@ -176,7 +241,7 @@ class Material:
     @cached_property
     def labels(self) -> Counter[str] | None:
         """Counts of the replies where they form a closed set of short texts, else None."""
-        replies = [case.said for case in self.cases if case.said is not None]
+        replies = [case.said for case in self.cases if case.said]
         counts = Counter(replies)
         short = all(len(label) <= _LABEL_LENGTH for label in counts)
         frequent = sum(count for count in counts.values() if count >= 3)
@@ -189,15 +254,37 @@ class Material:
         if self.options.entities is not None:
             return self.options.entities
         terms: set[str] = set()
-        for name in self.columns:
-            texts = [(to_text(c.fields.get(name)), c.prompt) for c in self.cases]
-            filled = [(text, prompt) for text, prompt in texts if 2 <= len(text) <= 20]
+        for name in self.columns.keys() - self.answer_columns:
+            texts = [
+                (to_text(c.fields.get(name)), own) for c, own in zip(self.cases, self.cores, strict=True)
+            ]
+            filled = [(text, own) for text, own in texts if 2 <= len(text) <= 20]
             values = {text for text, _ in filled}
             if len(values) < 20 or len(filled) < 0.5 * len(texts):
                 continue
-            inside = sum(text in prompt and text != prompt for text, prompt in filled)
+            inside = sum(text in own and text != own for text, own in filled)
             terms |= values if inside >= _ENTITY_SHARE * len(filled) else set()
         return Vocabulary(terms) if terms else None
+
+
+def _inside(case: Case, name: str) -> str:
+    """A column's text where it stands inside the prompt beside something else, else an empty text."""
+    value = case.fields.get(name)
+    if not isinstance(value, str) or len(value) < 4 or value == case.prompt:
+        return ""
+    return value if value in case.prompt else ""
+
+
+def _texts(value: Any) -> Iterator[str]:
+    """All texts in a value."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        for inner in value.values():
+            yield from _texts(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _texts(inner)
 
 
 def grouped(keys: Sequence[str]) -> list[list[int]]:

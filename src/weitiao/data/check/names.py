@@ -48,7 +48,7 @@ def check_names(material: Material) -> Iterator[Finding]:
             f"{many(len(odd), 'answer')} of {len(with_names):,} with {kind} have one that the prompt does not have",
             (case.where for case, _ in odd),
             examples=[
-                {"text": short(case.asked), "answer": short(case.said or ""), "names": names}
+                {"text": short(material.asked(case)), "answer": short(case.said or ""), "names": names}
                 for case, names in odd
             ],
             kind=kind,

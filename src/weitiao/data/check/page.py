@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
+from weitiao.data.check.finding import many
+
 _ROWS_SHOWN = 200
 _STYLE = """
 :root { color-scheme: light dark; --paper: #fcfbf8; --ink: #1c2125; --soft: #5d656b; --rule: #dedad1; --panel: #f4f2ec;
@@ -29,7 +31,7 @@ table { border-collapse: collapse; margin: .5rem 0; }
 td, th { border-bottom: 1px solid var(--rule); padding: .3rem 1rem .3rem 0; text-align: left; vertical-align: top;
   overflow-wrap: anywhere; }
 td.number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
-a { color: inherit; text-decoration-color: var(--rule); } .mark { font-weight: 600; }
+a { color: inherit; text-decoration-color: var(--rule); } .mark { white-space: nowrap; font-weight: 600; }
 .mark.serious { color: var(--serious); } .mark.warning { color: var(--warning); } .mark.note { color: var(--note); }
 summary { cursor: pointer; } .rows { font-size: .85em; color: var(--soft); }
 """
@@ -65,8 +67,8 @@ def _examples(finding: Mapping[str, Any]) -> str:
     examples = finding["examples"]
     if not examples:
         return ""
-    if list(examples[0]) == ["template"]:
-        return f"<pre>{escape(examples[0]['template'])}</pre>\n"
+    if list(examples[0]) == ["recipe"]:
+        return f"<pre>{escape(examples[0]['recipe'])}</pre>\n"
     names = list(dict.fromkeys(name for example in examples for name in example))
     head = "".join(f"<th>{escape(name)}</th>" for name in names)
 
@@ -120,4 +122,6 @@ def _rows(finding: Mapping[str, Any]) -> str:
         return ""
     more = f"<br>… and {len(rows) - _ROWS_SHOWN:,} more in check.json" if len(rows) > _ROWS_SHOWN else ""
     listed = "<br>".join(escape(row) for row in rows[:_ROWS_SHOWN])
-    return f'<details><summary>{len(rows):,} rows</summary><p class="rows">{listed}{more}</p></details>\n'
+    return (
+        f'<details><summary>{many(len(rows), "row")}</summary><p class="rows">{listed}{more}</p></details>\n'
+    )

@@ -10,6 +10,7 @@ from typing import Any
 
 from weitiao.data.check.finding import Finding, found, many, short
 from weitiao.data.check.material import Material, grouped
+from weitiao.data.check.near import alike
 from weitiao.data.template import to_text
 
 _ID = re.compile(r"(?:.*_)?(?:id|uuid)|编号|序号", re.IGNORECASE)
@@ -17,6 +18,7 @@ _QUESTION = re.compile(
     r"question|query|prompt|text|sentence|title|content|instruction|input|问题|题目|标题", re.I
 )
 _MANY = 5
+_TEXT = 6  # characters
 _SEPARATORS = ",，;；、|"
 
 
@@ -33,9 +35,13 @@ def check_duplicates(material: Material) -> Iterator[Finding]:
             f"{many(len(repeated), 'row')} repeat the prompt of an earlier row; {identical:,} of them its answer too",
             (cases[k].where for k in repeated),
             examples=[
-                {"text": short(cases[g[0]].asked), "rows": [cases[k].where for k in g]} for g in groups
+                {"text": short(material.cores[g[0]]), "rows": [cases[k].where for k in g]} for g in groups
             ],
             count=len(repeated),
+            remedy=None
+            if identical == len(repeated)
+            else "data.fix.contradictions: majority"
+            + (f", and for {many(identical, 'row')} data.fix.duplicates: drop" if identical else ""),
             identical=identical,
             groups=len(groups),
         )
@@ -56,7 +62,7 @@ def _near(material: Material) -> Iterator[Finding]:
             rows,
             examples=[
                 {
-                    "text": " ≈ ".join(short(material.cores[k]) for k in g[:3]),
+                    "text": alike(material.cores, g),
                     "rows": [cases[k].where for k in g],
                 }
                 for g in near
@@ -73,7 +79,9 @@ def check_records(material: Material) -> Iterator[Finding]:
         for r, part in material.records
     ]
     whole = [material.records[k][0] for group in grouped(keys) for k in group[1:]]
-    if whole and not material.cases:
+    same = [material.cases[k].where for g in grouped([c.key for c in material.cases]) for k in g[1:]]
+    told = set(same) if material.cases else {str(record.origin) for record in whole}
+    if whole and not material.cases and _holds_text(material):
         yield found(
             "duplicate",
             "warning",
@@ -83,16 +91,31 @@ def check_records(material: Material) -> Iterator[Finding]:
     for name, values in material.columns.items():
         if _QUESTION.search(name) and not _ID.fullmatch(name):
             texts = [(w, v) for w, v in values if isinstance(v, str) and v.strip()]
-            yield from _values(f'column "{name}"', texts)
-    if material.question is not None:
-        name, texts = material.question
-        yield from _values(name, [(c.where, t) for c, t in zip(material.cases, texts, strict=True) if t])
+            yield from _values(f'column "{name}"', texts, told)
+    if material.question_column is None and material.question is not None:
+        name, parts = material.question
+        yield from _values(
+            name, [(c.where, t) for c, t in zip(material.cases, parts, strict=True) if t], told
+        )
 
 
-def _values(name: str, values: list[tuple[str, str]]) -> Iterator[Finding]:
+def _holds_text(material: Material) -> bool:
+    """Whether a column holds texts, so that equal rows are not just rows of few values."""
+    lengths = [
+        len(value)
+        for name, values in material.columns.items()
+        if not _ID.fullmatch(name)
+        for _, value in values
+        if isinstance(value, str)
+    ]
+    return sum(length >= _TEXT for length in lengths) >= 0.2 * len(material.records)
+
+
+def _values(name: str, values: list[tuple[str, str]], told: set[str]) -> Iterator[Finding]:
+    """Repeated values, unless the rows are those of which it was said already that they repeat."""
     groups = grouped([text for _, text in values])
     repeated = [values[k] for g in groups for k in g[1:]]
-    if repeated and len(repeated) <= 0.3 * len(values):
+    if repeated and len(repeated) <= 0.3 * len(values) and not {where for where, _ in repeated} <= told:
         yield found(
             "duplicate_value",
             "note",

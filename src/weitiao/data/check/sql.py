@@ -15,10 +15,15 @@ from typing import Any, Literal
 from weitiao.data.check.finding import Finding, Severity, found, many, short
 from weitiao.data.check.material import Material
 from weitiao.data.check.structure import parsed
+from weitiao.data.check.targets import errors_among
 from weitiao.errors import ConfigError
 
 _STATEMENT = re.compile(r"\s*(?:```(?:sql)?\s*)?(select|with)\b", re.IGNORECASE)
 _FENCE = re.compile(r"^\s*```(?:sql)?\s*|\s*```\s*$", re.IGNORECASE)
+_MOSTLY = 0.8
+_BUILT_IN_TABLES = frozenset({"sqlite_master", "sqlite_schema", "sqlite_sequence"})
+_BUILT_IN_COLUMNS = frozenset({"rowid", "oid", "_rowid_"})
+_TOKEN = re.compile(r"<Token token_type: [^,]*, text: ([^,]*),.*?>")
 _SECONDS = 10.0  # of one statement
 _STEPS = 20_000  # of SQLite's machine between two looks at the clock
 Outcome = Literal["value", "empty", "error"]
@@ -109,6 +114,8 @@ def check_sql(material: Material) -> Iterator[Finding]:
     statements = [(where, sql) for where, reply in said if (sql := statement_of(reply))]
     if len(statements) < 0.2 * len(said) or not statements:
         return
+    if len(statements) >= _MOSTLY * len(said):
+        yield from _others(said)
     database = None if material.options.database is None else Database(material.options.database)
     schema = None if database is None else database.schema()
     findings = {sql: _problem(sql, schema) for _, sql in statements}
@@ -123,6 +130,24 @@ def check_sql(material: Material) -> Iterator[Finding]:
     empty = {sql: ("empty", "") if r.outcome == "empty" else None for sql, r in results.items()}
     yield from _listed("sql_error", "serious", "fail on the database", statements, errors, "error")
     yield from _listed("sql_empty", "warning", "return nothing or NULL", statements, empty, "empty")
+
+
+def _others(said: list[tuple[str, str]]) -> Iterator[Finding]:
+    """Targets among statements that are none that read: other statements, and what is no SQL; errors are told apart."""
+    failed = errors_among([reply for _, reply in said])
+    replies = [
+        (where, reply)
+        for (where, reply), is_error in zip(said, failed, strict=True)
+        if reply and not is_error and statement_of(reply) is None
+    ]
+    if replies:
+        yield found(
+            "sql_other",
+            "warning",
+            f"{many(len(replies), 'target')} of {len(said):,} are no SELECT as the others are",
+            (where for where, _ in replies),
+            examples=[{"text": short(reply), "rows": [where]} for where, reply in replies],
+        )
 
 
 def _listed(
@@ -153,7 +178,7 @@ def _problem(sql: str, schema: Schema | None) -> tuple[str, str] | None:
     try:
         tree: Any = sqlglot.parse_one(sql, dialect="sqlite")
     except SqlglotError as error:
-        return "syntax", str(error).splitlines()[0]
+        return "syntax", _TOKEN.sub(r"\1", str(error).splitlines()[0]).replace("SENTINEL", "the end")
     except RecursionError:
         return "syntax", "nested too deeply"
     return None if schema is None else _unknown(tree, schema)
@@ -165,18 +190,32 @@ def _unknown(tree: Any, schema: Schema) -> tuple[str, str] | None:
     own = {cte.alias_or_name.lower() for cte in tree.find_all(exp.CTE)}
     aliases = {alias.alias.lower() for alias in tree.find_all(exp.Alias)}
     tables = {table.name.lower() for table in tree.find_all(exp.Table)}
-    missing = sorted(tables - own - schema.keys())
+    missing = sorted(tables - own - schema.keys() - _BUILT_IN_TABLES)
     if missing:
         return "schema", f"no such table: {missing[0]}"
-    known = aliases.union(*(schema[table] for table in tables & schema.keys()))
+    known = aliases.union(_BUILT_IN_COLUMNS, *(schema[table] for table in tables & schema.keys()))
     if tables & own or any(tree.find_all(exp.Subquery)):
         known = known.union(*schema.values())
+    if tables & _BUILT_IN_TABLES:
+        return None
     for column in tree.find_all(exp.Column):
-        # A name in double quotes that is no column is a text to SQLite.
-        quoted = bool(column.this.args.get("quoted")) if hasattr(column.this, "args") else False
-        if column.name.lower() not in known and not quoted and column.name != "*":
-            return "schema", f"no such column: {column.name}"
+        if column.name.lower() not in known and column.name != "*" and not _is_text(column):
+            quoted = ": in double quotes SQLite takes it for a text" if _is_quoted(column) else ""
+            return "schema", f"no such column: {column.name}{quoted}"
     return None
+
+
+def _is_quoted(column: Any) -> bool:
+    return bool(column.this.args.get("quoted")) if hasattr(column.this, "args") else False
+
+
+def _is_text(column: Any) -> bool:
+    """Whether a name in double quotes that is no column stands where a text is meant: SQLite takes it for one."""
+    exp = _expressions()
+    parent = column.parent
+    asks = isinstance(parent, exp.Select | exp.Ordered | exp.Group | exp.AggFunc)
+    compared = isinstance(parent, exp.Predicate) and parent.this is column
+    return _is_quoted(column) and not asks and not compared
 
 
 @cache

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from weitiao.data.check.finding import Finding, found, many, short
+from weitiao.data.check.lists import ENDINGS, class_names, list_like
 from weitiao.data.check.material import Material
 from weitiao.data.check.text import fold
 from weitiao.data.header import JOINT
@@ -28,18 +29,21 @@ _HEADERS = {
     "标题",
     "问题",
 }
-SEPARATORS = (",", "，", "、", ";", "；", "|", "_", "/")
-_SENTENCE = re.compile(r"[。！？!?：]|\.\s|\b(?:select|from|where)\b|[{}<>=]", re.IGNORECASE)
-_PIECE = 40  # characters of one entry of a list
-ENDINGS = "。.;；,，、!！"
+_HEADING = re.compile(r"^[^:]{1,10}:\s*(?=\S)")
+_DECORATION = re.compile(
+    r"[\s\u200b-\u200f\u2060\ufeff\"'`“”‘’「」『』《》【】()\[\]<>*。、,;:!?…~]|\.(?!\d)|(?<=[^\W\d])[-_](?=[^\W\d])"
+)
 ERROR = re.compile(
-    r"\s*(?:err(?:or)?\s*[:：]|traceback \(most recent|\w+(?:error|exception)\s*[:：]|fatal\s*[:：]|https? ?[45]\d\d\b"
+    r"\s*(?:err(?:or)?\s*[:：]|traceback \(most recent|[\w.]*(?:error|exception)\s*[:：]|fatal\s*[:：]"
+    r"|https? ?[45]\d\d\b"
     r"|[45]\d\d (?:bad|unauthorized|forbidden|not found|too many|internal|bad gateway|service)|rate limit"
-    r"|<!doctype|<html|(?:request )?time(?:d )?out\b|connection (?:refused|reset)|"
-    r"(?:请求|连接|服务)(?:超时|失败|异常)|系统(?:错误|异常)"
+    r"|<!doctype|<html|(?:request )?time(?:d )?out\b|connection (?:refused|reset|error)|internal server error"
+    r"|request failed\b|bad gateway\b|service unavailable\b|\{\s*\"error\"\s*:|出错了|操作失败"
+    r"|(?:请求|连接|服务|调用|接口|访问|网络)(?:调用|请求|连接|服务)?(?:超时|失败|异常|出错|错误)|(?:系统|服务器)(?:内部)?(?:错误|异常|繁忙)"
     r")",
     re.IGNORECASE,
 )
+_CODE = re.compile(r"[\d:：<{]")
 BARE = re.compile(r"undefined|nan|null|none|n/a")
 REFUSAL = re.compile(
     r"\s*(?:as an ai\b|i'?m sorry,? (?:but )?(?:i|as)|i cannot (?:assist|help)|sorry, i can"
@@ -93,20 +97,38 @@ def check_labels(material: Material) -> Iterator[Finding]:
 
 
 def label_typos(labels: Counter[str]) -> dict[str, str]:
-    """Rare labels that are a frequent one with marks, blanks or case changed, or one letter wrong."""
+    """Rare labels that are a frequent one with marks, blanks, case or a heading added, or one letter wrong."""
     from rapidfuzz.distance import DamerauLevenshtein
 
     found_typos: dict[str, str] = {}
     for label, count in labels.items():
         for other, more in labels.most_common():
-            if more < 10 * count or count > max(2, 0.02 * more):
+            if more < 10 * count:
                 break
-            plain = re.sub(r"[\W_]+", "", fold(label)) == re.sub(r"[\W_]+", "", fold(other))
             letters = label.isalpha() and other.isalpha() and min(len(label), len(other)) >= 5
-            if plain or (letters and DamerauLevenshtein.distance(label, other) == 1):
+            rare = count <= max(2, 0.02 * more)
+            if _is_same_label(label, other) or (
+                rare and letters and DamerauLevenshtein.distance(label, other) == 1
+            ):
                 found_typos[label] = other
                 break
     return found_typos
+
+
+def _is_same_label(label: str, other: str) -> bool:
+    """Whether a label is another with marks and blanks around or inside it, a heading, or written twice."""
+    plain, meant = _bare_label(label), _bare_label(other)
+    headed = _bare_label(_HEADING.sub("", fold(label)))
+    return bool(meant) and meant in (plain, headed, plain[: len(plain) // 2] if _is_twice(plain) else plain)
+
+
+def _is_twice(text: str) -> bool:
+    return len(text) % 2 == 0 and text[: len(text) // 2] * 2 == text
+
+
+def _bare_label(label: str) -> str:
+    """A label without blanks, quotes, brackets and marks of sentences; signs such as ``C++`` and ``-1`` stay."""
+    return _DECORATION.sub("", fold(label))
 
 
 def _is_header(fields: Mapping[str, Any], names: set[str]) -> bool:
@@ -139,53 +161,9 @@ def is_heading(fields: Mapping[str, Any]) -> bool:
     )
 
 
-def check_separators(material: Material) -> Iterator[Finding]:
-    """Lists that are separated in more than one way, in replies and in columns."""
-    for name, values in _list_like(material):
-        names = _class_names([text for _, text in values])  # in which a mark is a part of the name
-        use = main_separator([text for _, text in values])
-        if use is None or not use[1]:
-            continue
-        main, others = use
-        used = {s: [w for w, text in values if s in text] for s in SEPARATORS}
-        strays = {s: [w for w, text in values if s in text and text not in names] for s in others}
-        strays = {s: rows for s, rows in strays.items() if rows}
-        if strays and sum(map(len, strays.values())) <= len(used[main]) * 1.05:
-            yield found(
-                "separators",
-                "warning",
-                f"{name}: separated by "
-                + ", ".join(
-                    f"`{s}` in {many(len(rows), 'row')}" for s, rows in {main: used[main], **strays}.items()
-                ),
-                (w for rows in strays.values() for w in rows),
-                column=name,
-                rows_by_separator={s: len(rows) for s, rows in used.items() if rows},
-            )
-
-
-def _class_names(texts: Sequence[str]) -> frozenset[str]:
-    """The texts that stand there three times or more, where nearly all do; else none: these are no classes."""
-    frequent = {text: n for text, n in Counter(texts).items() if n >= 3}
-    return frozenset(frequent) if sum(frequent.values()) >= 0.95 * len(texts) else frozenset()
-
-
-def main_separator(texts: Sequence[str]) -> tuple[str, list[str]] | None:
-    """The mark that separates most lists, and the others that separate some; None where there are hardly lists.
-
-    A mark that mostly stands beside the main one in the same text is a part of entries, not a separator.
-    """
-    used = {s: {k for k, text in enumerate(texts) if s in text} for s in SEPARATORS}
-    main = max(used, key=lambda s: len(used[s]))
-    if len(used[main]) < 0.05 * len(texts):
-        return None
-    others = [s for s, rows in used.items() if s != main and s != "/" and rows]
-    return main, [s for s in others if len(used[s] & used[main]) <= 0.5 * len(used[s])]
-
-
 def check_endings(material: Material) -> Iterator[Finding]:
     """Replies and lists of which a part ends with a mark that the others do not have."""
-    for name, values in _list_like(material, also_code=True):
+    for name, values in list_like(material, also_code=True):
         marks = Counter(text.rstrip()[-1] for _, text in values if text.rstrip()[-1:] in ENDINGS)
         rows = [w for w, text in values if text.rstrip()[-1:] and text.rstrip()[-1] in ENDINGS]
         if len(rows) >= 2 and len(rows) <= 0.6 * len(values):
@@ -199,43 +177,6 @@ def check_endings(material: Material) -> Iterator[Finding]:
             )
 
 
-def _list_like(material: Material, *, also_code: bool = False) -> Iterator[tuple[str, list[tuple[str, str]]]]:
-    """Replies and text columns of short entries; prose has marks of its own and is left out."""
-    replies = [(c.where, c.said) for c in material.cases if c.said]
-    spoken = {text for _, text in replies}
-    columns = [
-        (f'column "{name}"', [(w, v) for w, v in values if isinstance(v, str) and v.strip()])
-        for name, values in material.columns.items()
-    ]
-    asked = {case.asked for case in material.cases}
-    for name, values in [("answers", replies), *columns]:
-        texts = [text for _, text in values]
-        if name != "answers" and len(set(texts) - spoken) < 0.1 * len(set(texts)):
-            continue  # the column of the answers
-        if name != "answers" and asked and len(set(texts) - asked) < 0.1 * len(set(texts)):
-            continue  # the column of the prompts
-        if (
-            len(texts) < 8
-            or len(set(texts)) < max(3, 0.06 * len(texts))
-            or not (are_lists(texts) or (also_code and _is_code(texts)))
-        ):
-            continue
-        yield name, values
-
-
-def are_lists(texts: Sequence[str]) -> bool:
-    """Whether texts are lists of short entries, or single entries, and not prose."""
-    prose = sum(bool(_SENTENCE.search(text.rstrip(ENDINGS + " "))) for text in texts)
-    if prose > 0.05 * len(texts):
-        return False
-    pieces = [piece for text in texts for piece in re.split(r"[,，、;；|_]", text)]
-    return sum(len(p) > _PIECE for p in pieces) <= 0.03 * len(pieces)
-
-
-def _is_code(texts: Sequence[str]) -> bool:
-    return sum(text.lstrip()[:6].lower() == "select" for text in texts) >= 0.9 * len(texts)
-
-
 def check_errors(material: Material) -> Iterator[Finding]:
     """Replies that are an error message or begin as a refusal."""
     cases = [c for c in material.cases if c.example.reference]
@@ -243,7 +184,7 @@ def check_errors(material: Material) -> Iterator[Finding]:
     errors = [c for c, is_wrong in zip(cases, marked, strict=True) if is_wrong]
     refusals = [c for c in cases if REFUSAL.match(fold(c.example.reference or ""))]
     for code, rows, what in (
-        ("error_target", errors, "are error messages"),
+        ("error_target", errors, "hold an error message"),
         ("refusal", refusals, "begin with a refusal"),
     ):
         if not rows:
@@ -254,18 +195,25 @@ def check_errors(material: Material) -> Iterator[Finding]:
             "note" if is_topic else "serious",
             f"{many(len(rows), 'target')} {what}",
             (c.where for c in rows),
-            examples=[{"text": short(c.asked), "answer": short(c.example.reference or "")} for c in rows],
+            examples=[
+                {"text": short(material.asked(c)), "answer": short(c.example.reference or "")} for c in rows
+            ],
         )
 
 
 def errors_among(replies: Sequence[str]) -> list[bool]:
     """Whether each target begins as an error message does, or is a bare ``null`` or ``nan``.
 
-    Where bare words are more than one target in fifty, they are a label that is meant.
+    Where bare words are more than one target in fifty, they are a label that is meant, and so is a frequent class of
+    a word or two (a ticket about a time-out).
     """
     bare = [BARE.fullmatch(fold(reply)) is not None for reply in replies]
     meant = sum(bare) > 0.02 * len(replies) + 1
-    return [ERROR.match(fold(r)) is not None or (b and not meant) for r, b in zip(replies, bare, strict=True)]
+    classes = frozenset(reply for reply in class_names(replies) if not _CODE.search(reply))
+    return [
+        (ERROR.match(fold(reply)) is not None and reply not in classes) or (is_bare and not meant)
+        for reply, is_bare in zip(replies, bare, strict=True)
+    ]
 
 
 def check_empty(material: Material) -> Iterator[Finding]:
@@ -280,11 +228,13 @@ def check_empty(material: Material) -> Iterator[Finding]:
         )
     for name, values in material.columns.items():
         empty = [where for where, value in values if _is_empty(value)]
-        if empty and len(empty) <= 0.4 * len(values):
+        is_target = name in material.answer_columns
+        if empty and (is_target or len(empty) <= 0.4 * len(values)):
             yield found(
                 "empty",
-                "warning" if len(empty) <= 0.05 * len(values) else "note",
-                f'column "{name}": {many(len(empty), "row")} of {len(values):,} are empty',
+                "serious" if is_target else "warning" if len(empty) <= 0.05 * len(values) else "note",
+                f'column "{name}": {many(len(empty), "row")} of {len(values):,} are empty'
+                + (", and their targets with them" if is_target else ""),
                 empty,
                 column=name,
             )
