@@ -43,6 +43,7 @@ PAIRS = {
     "docs/augment.md": "docs/augment.zh.md",
     "docs/balance.md": "docs/balance.zh.md",
     "docs/data-card.md": "docs/data-card.zh.md",
+    "docs/data-python.md": "docs/data-python.zh.md",
     "docs/splits.md": "docs/splits.zh.md",
     "docs/formats.md": "docs/formats.zh.md",
     "docs/data-exchange.md": "docs/data-exchange.zh.md",
@@ -59,6 +60,7 @@ EXECUTED = (
     "docs/tutorials/wrong-labels.md",
     "docs/tutorials/excel-to-dataset.md",
     "docs/tutorials/speech-noise.md",
+    "docs/data-python.md",
 )
 PAGES = sorted(
     path.relative_to(ROOT).as_posix()

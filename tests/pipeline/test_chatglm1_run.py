@@ -15,7 +15,7 @@ from weitiao.errors import ConfigError
 from weitiao.infer.loaded import open_adapter
 from weitiao.models import chatglm1
 from weitiao.pipeline.opening import attach, open_recipe
-from weitiao.pipeline.running import resolve
+from weitiao.recipe import resolve
 from weitiao.types import Example, Message
 
 torch.set_num_threads(1)

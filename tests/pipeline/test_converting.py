@@ -21,7 +21,8 @@ from weitiao.models import tokenizers
 from weitiao.models.tokenizers import load_chatglm
 from weitiao.pipeline.converting import CARRIED, UNTURNED, convert, read_adapter
 from weitiao.pipeline.opening import attach, open_recipe
-from weitiao.pipeline.running import resolve, run
+from weitiao.pipeline.running import run
+from weitiao.recipe import resolve
 from weitiao.tuning.adapter import read_config, save_adapter
 from weitiao.tuning.exchange import chatglm
 from weitiao.tuning.exchange.encoder import Encoder, Projection, encoder_of

@@ -162,7 +162,7 @@ def test_rows_that_change_between_two_folds_are_found(
 
 
 def test_a_recipe_in_python_and_the_override(recipe_path: Path, tmp_path: Path) -> None:
-    from weitiao.pipeline.running import resolve
+    from weitiao.recipe import resolve
 
     recipe = weitiao.load_recipe(recipe_path).value
     assert resolve(recipe, folds=3).value.data.split.folds == 3

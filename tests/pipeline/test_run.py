@@ -19,7 +19,8 @@ from weitiao.data import dataset_hash, load
 from weitiao.data import read_examples as stored_examples
 from weitiao.errors import ConfigError, DataError, TrainError
 from weitiao.evaluate.report import problems
-from weitiao.pipeline.running import RunResult, resolve
+from weitiao.pipeline.running import RunResult
+from weitiao.recipe import resolve
 from weitiao.types import Message
 
 FILES = {

@@ -22,7 +22,7 @@ from weitiao.infer.score import score_references
 from weitiao.models.load import EMBEDDED
 from weitiao.pipeline import opening
 from weitiao.pipeline.opening import Opened, _located, attach, open_recipe
-from weitiao.pipeline.running import resolve
+from weitiao.recipe import resolve
 from weitiao.tuning.prefix import PrefixShape
 from weitiao.types import Rendered
 

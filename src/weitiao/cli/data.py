@@ -94,24 +94,10 @@ def _write(path: Path, text: str) -> None:
 @app.command("prepare")
 def prepare(context: typer.Context, recipe: RecipePath, out: Out, sets: Sets = None) -> None:
     """Write the dataset of a recipe (train, dev, test and the card); the base is loaded only if a step needs it."""
-    from weitiao.data import prepare as prepare_data
-    from weitiao.data import save
-    from weitiao.data.augment.step import needs_base
-    from weitiao.data.checked import with_checks
-    from weitiao.recipe import load_recipe
+    from weitiao.pipeline.data import prepare_data
 
-    resolved = load_recipe(recipe, tuple(sets or ()))
-    generator = None
-    if needs_base(resolved.value.data):
-        from weitiao.pipeline.opening import recipe_writer
-
-        generator = recipe_writer(resolved)
     with shell.of(context).progress().status("reading") as status:
-        said = _Pace(status.update)
-        dataset = prepare_data(resolved.value, root=resolved.root, generator=generator, progress=said)
-        status.update("checking")
-        dataset = with_checks(dataset, resolved.value, root=resolved.root)
-        save(dataset, Path(out), progress=said)
+        dataset = prepare_data(recipe, out=out, sets=tuple(sets or ()), progress=_Pace(status.update))
     say = partial(shell.output().print, soft_wrap=True, highlight=False, markup=False)
     counts = ", ".join(f"{name} {len(getattr(dataset, name)):,}" for name in ("train", "dev", "test"))
     say(f"{counts} -> {out}")
@@ -136,7 +122,7 @@ class _Pace:
             self._stage, self._begin = stage, time.monotonic()
         seconds = time.monotonic() - self._begin
         pace = f", {rows / seconds:,.0f} a second" if seconds > 1 else ""
-        self._show(f"{stage}: {rows:,}{pace}")
+        self._show(f"{stage}: {rows:,}{pace}" if rows else stage)
 
 
 def _notes(card: Mapping[str, Any]) -> list[str]:

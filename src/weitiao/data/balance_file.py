@@ -12,7 +12,7 @@ from weitiao.config.steps import FIELDS
 from weitiao.data.facts import COPY
 from weitiao.data.jsonl import check_output, write_jsonl
 from weitiao.data.problems import Problems
-from weitiao.data.read import read
+from weitiao.data.read import read, source_of
 from weitiao.data.steps.balance import Balance
 from weitiao.data.steps.step import Account
 from weitiao.data.template import FieldError, compile_expression
@@ -44,8 +44,8 @@ class BalancedFile:
 
 
 def balance_file(
-    source: Source,
-    output: Path,
+    source: str | Path | Source,
+    output: str | Path,
     config: BalanceStep,
     *,
     root: Path | None = None,
@@ -67,7 +67,7 @@ def balance_file(
         ConfigError: Output or columns that do not fit.
         DataError: The file cannot be read, or its classes cannot be balanced so.
     """
-    root = root or Path()
+    root, output, source = root or Path(), Path(output), source_of(source)
     reading = read(source, root=root)
     check_output(output)
     if output.resolve() == reading.path.resolve():

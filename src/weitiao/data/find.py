@@ -12,7 +12,7 @@ from weitiao.recipe import load_recipe
 from weitiao.types import Dataset
 
 
-def find_dataset(path: Path, sets: Sequence[str] = ()) -> Dataset:
+def find_dataset(path: str | Path, sets: Sequence[str] = ()) -> Dataset:
     """The data set behind a path.
 
     Args:
@@ -23,6 +23,7 @@ def find_dataset(path: Path, sets: Sequence[str] = ()) -> Dataset:
         DataError: There is none, or ``sets`` are given with a folder.
         ConfigError: The recipe is wrong.
     """
+    path = Path(path)
     if not path.is_dir():
         if not path.exists():
             raise DataError(

@@ -186,6 +186,11 @@ def _steps(source: Source) -> tuple[Step, ...] | None:
     return steps
 
 
+def source_of(source: str | Path | Source) -> Source:
+    """A file as a source."""
+    return source if isinstance(source, Source) else Source(file=str(source))
+
+
 def existing_file(file: str, root: Path) -> Path:
     """A file that holds something.
 

@@ -16,7 +16,7 @@ from weitiao.data.facts import prompt_key
 from weitiao.data.lineage import file_hash
 from weitiao.data.mask import make_mask
 from weitiao.data.problems import Problems
-from weitiao.data.read import read
+from weitiao.data.read import read, source_of
 from weitiao.data.split import PARTS, Plan, group_key, plan_split, rows_of
 from weitiao.data.split_keep import Earlier, earlier_of
 from weitiao.data.template import Expression, FieldError, compile_expression
@@ -48,8 +48,8 @@ class SplitFile:
 
 
 def split_file(
-    source: Source,
-    folder: Path,
+    source: str | Path | Source,
+    folder: str | Path,
     config: SplitConfig,
     *,
     prompt: str | None = None,
@@ -74,7 +74,7 @@ def split_file(
         ConfigError: A folder or columns that do not fit.
         DataError: The file cannot be read, or not be split so.
     """
-    root = root or Path()
+    root, folder, source = root or Path(), Path(folder), source_of(source)
     _check_folder(folder)
     reading = read(source, root=root)
     records: list[Record] = []

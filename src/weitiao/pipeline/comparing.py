@@ -33,8 +33,7 @@ from weitiao.pipeline.robustness import (
     open_shared,
     run_name,
 )
-from weitiao.pipeline.running import resolve
-from weitiao.recipe import Resolved
+from weitiao.recipe import Resolved, resolve
 from weitiao.tuning.adapter import read_config
 from weitiao.types import Dataset, Example
 

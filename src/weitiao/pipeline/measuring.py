@@ -21,7 +21,7 @@ from weitiao.infer.loaded import Loaded, open_adapter
 from weitiao.pipeline.answering import Answers, answer_examples, prediction_rows, reference_texts
 from weitiao.pipeline.files import versions, write_lines
 from weitiao.pipeline.opening import open_recipe
-from weitiao.pipeline.running import resolve
+from weitiao.recipe import resolve
 from weitiao.tuning.adapter import CONFIG
 from weitiao.tuning.prefix import DeepPrefix
 from weitiao.tuning.tuned import Tuned

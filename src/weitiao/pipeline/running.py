@@ -33,7 +33,7 @@ from weitiao.pipeline.opening import Opened, attach, notes, open_recipe
 from weitiao.pipeline.origins import write_origins
 from weitiao.pipeline.robustness_run import RobustnessPlan, plan_robustness
 from weitiao.pipeline.suspects import summary, suspects_of
-from weitiao.recipe import Resolved, dump, load_recipe
+from weitiao.recipe import Resolved, dump, resolve
 from weitiao.train.fit import FitResult, fit
 from weitiao.train.losses import LOSSES
 from weitiao.tuning.adapter import TENSORS, save_adapter
@@ -61,26 +61,6 @@ class RunResult:
     def adapter(self) -> Path:
         """Folder of the adapter."""
         return self.out / "adapter"
-
-
-def resolve(
-    recipe: str | Path | Recipe, sets: Sequence[str] = (), *, folds: int | None = None
-) -> Resolved[Recipe]:
-    """A recipe file with its ``--set`` values, or a recipe made in Python (paths from the current folder).
-
-    ``folds`` goes over ``data.split.folds`` of either.
-    """
-    if not isinstance(recipe, Recipe):
-        return load_recipe(
-            Path(recipe), (*sets, *([f"data.split.folds={folds}"] if folds is not None else []))
-        )
-    if sets:
-        raise ValueError("`sets` go with a recipe file; change a Recipe with model_copy(update=...)")
-    if folds is not None:
-        plain = recipe.model_dump()
-        plain["data"]["split"]["folds"] = folds
-        recipe = Recipe.model_validate(plain)
-    return Resolved(recipe, {}, Path.cwd(), Path("recipe.yaml"))
 
 
 def run(

@@ -22,7 +22,7 @@ from weitiao.recipe.source import Keys, Tree, complain, dotted, read, write
 
 T = TypeVar("T", bound=BaseModel)
 
-__all__ = ["Resolved", "dump", "load_recipe"]
+__all__ = ["Resolved", "dump", "load_recipe", "resolve"]
 
 
 @dataclass(frozen=True)
@@ -91,3 +91,23 @@ def _origin(keys: Keys, tree: Tree) -> str:
     if keys in tree.marks:
         return tree.marks[keys]
     return next((mark for at, mark in tree.marks.items() if at[: len(keys)] == keys), "default")
+
+
+def resolve(
+    recipe: str | Path | Recipe, sets: Sequence[str] = (), *, folds: int | None = None
+) -> Resolved[Recipe]:
+    """A recipe file with its ``--set`` values, or a recipe made in Python (paths from the current folder).
+
+    ``folds`` goes over ``data.split.folds`` of either.
+    """
+    if not isinstance(recipe, Recipe):
+        return load_recipe(
+            Path(recipe), (*sets, *([f"data.split.folds={folds}"] if folds is not None else []))
+        )
+    if sets:
+        raise ValueError("`sets` go with a recipe file; change a Recipe with model_copy(update=...)")
+    if folds is not None:
+        plain = recipe.model_dump()
+        plain["data"]["split"]["folds"] = folds
+        recipe = Recipe.model_validate(plain)
+    return Resolved(recipe, {}, Path.cwd(), Path("recipe.yaml"))

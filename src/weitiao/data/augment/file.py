@@ -16,7 +16,7 @@ from weitiao.data.augment.job import write_texts
 from weitiao.data.augment.report import report_of, settings_of
 from weitiao.data.augment.request import Generator
 from weitiao.data.augment.rows import items_of, marks, rows_of
-from weitiao.data.read import read
+from weitiao.data.read import read, source_of
 from weitiao.data.whole import write_whole
 from weitiao.errors import ConfigError, ModelError
 
@@ -24,8 +24,8 @@ SOURCE = "source"  # the kind of a row that was there before
 
 
 def augment_file(
-    source: Source,
-    output: Path,
+    source: str | Path | Source,
+    output: str | Path,
     config: AugmentConfig,
     *,
     root: Path | None = None,
@@ -58,7 +58,7 @@ def augment_file(
         DataError: The file cannot be read.
         ModelError: The endpoint stopped answering; what it said so far is kept, and ``resume`` goes on.
     """
-    root = root or Path()
+    root, output, source = root or Path(), Path(output), source_of(source)
     reading = read(source, root=root)
     _check_output(output, reading.path)
     records = list(reading)

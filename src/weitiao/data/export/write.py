@@ -107,7 +107,7 @@ class _Part:
 def export(
     dataset: Dataset,
     to: str,
-    folder: Path,
+    folder: str | Path,
     *,
     skip: bool = False,
     system_in_prompt: bool = False,
@@ -133,6 +133,7 @@ def export(
     """
     if to not in FORMATS:
         raise DataError(f"unknown format {to!r}{nearest(to, FORMATS)}", remedy=f"one of {', '.join(FORMATS)}")
+    folder = Path(folder)
     _check_folder(folder)
     chosen = FORMATS[to]
     if bom and chosen.suffix != ".csv":

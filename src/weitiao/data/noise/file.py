@@ -50,7 +50,7 @@ class NoiseSummary:
 
 def noise_file(
     file: str | Path,
-    output: Path,
+    output: str | Path,
     config: NoiseStep,
     *,
     spans: str | None = None,
@@ -71,6 +71,7 @@ def noise_file(
         DataError: The file cannot be read, has no such column, or has spans that do not fit.
         ConfigError: The output cannot be written.
     """
+    output = Path(output)
     check_output(output)
     if output.resolve() == Path(file).resolve():
         raise ConfigError(f"--output: {output} is the input", remedy="choose another file")

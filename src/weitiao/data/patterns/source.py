@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from weitiao.config import Source
 from weitiao.data.patterns.expand import expand
@@ -14,6 +15,24 @@ from weitiao.data.read_json import Row
 from weitiao.errors import DataError
 
 FOLDER = Path(__file__).with_name("library")
+
+
+def expand_patterns(
+    patterns: str | Path, count: int | None = None, seed: int = 0
+) -> Iterator[dict[str, Any]]:
+    """Labelled samples drawn from patterns, none of them twice.
+
+    Args:
+        patterns: A YAML file, or the name of a shipped one: ``power_grid``.
+        count: In all; None: the counts of the classes.
+        seed: Of the draw.
+
+    Raises:
+        ConfigError: The file is wrong, or the counts do not fit together.
+        DataError: There is no such file, or it has not so many different samples.
+    """
+    plan = load_plan(find_patterns(str(patterns), Path()), name=str(patterns))
+    return (sample.as_dict() for sample in expand(plan, count, seed))
 
 
 class PatternReading(Reading):
