@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -66,27 +67,11 @@ def check(
     sets: Sets = None,
 ) -> None:
     """Find duplicates, contradictions, leaks, typos, give-away features and more; nothing is changed."""
-    from rich.progress import Progress
-
     from weitiao.pipeline.data import check_data
 
     options = _options(entities, vocabulary or (), database)
-    with Progress(console=shell.of(context).progress(), transient=True) as bar:
-        task = bar.add_task("checking", total=None)
-        report = check_data(
-            files,
-            prompt=prompt,
-            response=response,
-            against=against or (),
-            options=options,
-            tokens=tokens,
-            after=after,
-            sets=sets or (),
-            out=out,
-            progress=lambda name, number, total: bar.update(
-                task, description=name, completed=number, total=total
-            ),
-        )
+    run = partial(check_data, files, prompt=prompt, response=response, against=against or (), options=options)
+    report = _with_bar(context, partial(run, tokens=tokens, after=after, sets=sets or (), out=out))
     _show(report)
     if out is not None:
         shell.output().print(
@@ -94,6 +79,18 @@ def check(
         )
     if strict and report["severities"]["serious"]:
         raise typer.Exit(1)
+
+
+def _with_bar(context: typer.Context, run: Callable[..., dict[str, Any]]) -> dict[str, Any]:
+    from rich.progress import Progress
+
+    with Progress(console=shell.of(context).progress(), transient=True) as bar:
+        task = bar.add_task("checking", total=None)
+
+        def show(name: str, number: int, total: int) -> None:
+            bar.update(task, description=name, completed=number, total=total)
+
+        return run(progress=show)
 
 
 def _options(entities: Path | None, vocabulary: Sequence[str], database: Path | None) -> Options:
