@@ -45,6 +45,7 @@ def test_nothing_unless_asked() -> None:
         ({"labels": "strip"}, [("z", "A。")], [("z", "A")]),
         ({"endings": "strip"}, [("z", "B.")], [("z", "B")]),
         ({"markup": "strip"}, [("a<br/>b &lt; c", "A")], [("ab < c", "A")]),
+        ({"markup": "strip"}, [("<p>a&nbsp;b</p>&nbsp;", "A")], [("a b", "A")]),
         ({"spacing": "collapse"}, [("a  b", "A")], [("a b", "A")]),
     ],
 )
@@ -68,6 +69,16 @@ def test_each_repair(
 def test_contradictions_can_all_be_dropped() -> None:
     pairs, _ = fixed([*LABELS, ("q0", "B")], contradictions="drop")
     assert pairs == LABELS[1:]
+
+
+def test_a_tie_is_told_from_a_majority() -> None:
+    extra = [("q0", "B"), ("q1", "A"), ("q1", "B")]  # q0 has one A and one B, q1 two B and one A
+    pairs, (entry,) = fixed([*LABELS, *extra], contradictions="majority")
+    assert pairs == [*LABELS, ("q1", "B")]
+    assert {drop["reason"]: drop["texts"] for drop in entry["dropped"]} == {
+        "another answer than most rows of its prompt": ["q1 -> A"],
+        "another answer than the first of its prompt, where none has the most rows": ["q0 -> B"],
+    }
 
 
 def test_separators_become_the_usual_one() -> None:
