@@ -55,3 +55,8 @@ class FixConfig(Section):
     duplicates: Literal["keep", "drop"] = Field(
         default="keep", description="Rows with prompt and answer of an earlier row of the same part: drop."
     )
+    leaks: Literal["keep", "drop"] = Field(
+        default="keep",
+        description="Of parts given as files: training rows whose prompt stands in dev or test, and dev rows whose "
+        "prompt stands in test: drop.",
+    )

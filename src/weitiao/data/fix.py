@@ -20,6 +20,7 @@ from weitiao.data.check.personal import without_personal
 from weitiao.data.check.targets import errors_among, label_typos
 from weitiao.data.diff import around_difference
 from weitiao.data.facts import Facts, SamePrompts
+from weitiao.data.split import PARTS
 from weitiao.data.tally import NUM_EXAMPLES, Drop, Tally
 from weitiao.types import Example, Message, content_id
 
@@ -80,9 +81,11 @@ def apply_fixes(
         mode = getattr(config, name)
         if mode == "keep":
             continue
-        repair = _REPAIRS[name]
         num_in = sum(map(len, result.values()))
-        fixed = {part: repair(examples, mode, shelve) for part, examples in result.items()}
+        if name == "leaks":
+            fixed = {part: drop_leaks(part, result, shelve) for part in result}
+        else:
+            fixed = {part: _REPAIRS[name](examples, mode, shelve) for part, examples in result.items()}
         result = {part: done.examples for part, done in fixed.items()}
         drops = [drop for done in fixed.values() for drop in done.drops]
         changed = [done.changed for done in fixed.values() if done.changed is not None]
@@ -138,6 +141,20 @@ def settle_contradictions(examples: Sequence[Example], mode: str, shelve: Shelve
         "another answer than most rows of its prompt",
         "another answer than the first of its prompt, where none has the most rows",
     )
+
+
+def drop_leaks(part: str, parts: Mapping[str, Sequence[Example]], shelve: Shelve) -> Fixed:
+    """A part without the rows whose prompt stands in a part that is measured after it; test stays whole."""
+    import numpy as np
+
+    order = PARTS.index(part) if part in PARTS else len(PARTS)
+    later = [name for name in PARTS[order + 1 :] if parts.get(name)]
+    if not later:
+        return Fixed(parts[part])
+    asked = np.concatenate([chunk for name in later for chunk in Facts(parts[name]).prompts.chunks()])
+    leaking = [np.isin(chunk, asked) for chunk in Facts(parts[part]).prompts.chunks()]
+    out = np.concatenate(leaking).tolist() if leaking else []
+    return _without(parts[part], out, shelve, f"{part} row whose prompt stands in {' or '.join(later)}")
 
 
 def strip_labels(examples: Sequence[Example], mode: str, shelve: Shelve) -> Fixed:

@@ -12,7 +12,6 @@ import pytest
 
 from weitiao.config import DataConfig, FixConfig
 from weitiao.data.check import Finding, Options, check, material_of, material_of_files
-from weitiao.data.check.answers import no_data_phrase
 from weitiao.data.check.catalogue import CATALOGUE
 from weitiao.data.check.choices import is_valid
 from weitiao.data.check.giveaway import rule
@@ -99,21 +98,6 @@ def test_label_typos() -> None:
     assert label_typos(labels) == {"A。": "A", "b": "B", "positve": "positive"}
 
 
-def test_labels_of_the_same_sound_are_typos() -> None:
-    """An input method offers characters of one sound; in the other script a label sounds as it does in its own."""
-    from collections import Counter
-
-    meant = {"报修": 70, "缴费": 40, "选课": 30, "其他": 20}
-    assert label_typos(Counter({**meant, "抱修": 1, "缴費": 1, "其它": 2})) == {
-        "抱修": "报修",
-        "缴費": "缴费",
-        "其它": "其他",
-    }
-    others = {"宝绣": 1, "报销": 1, "修": 1, "缴纳": 1}  # no character in common, another sound, too short
-    assert label_typos(Counter({**meant, **others})) == {}
-    assert label_typos(Counter({"权利": 30, "权力": 25})) == {}  # both are in use
-
-
 @pytest.mark.parametrize(
     ("reply", "wrong"),
     [
@@ -137,12 +121,6 @@ def test_error_targets(reply: str, wrong: bool) -> None:
 
 def test_none_may_be_a_label() -> None:
     assert not any(errors_among(["none", "a", "b"] * 30))
-
-
-def test_errors_of_a_spreadsheet_are_no_class_however_many() -> None:
-    assert errors_among(["#N/A", "a", "b"] * 30) == [True, False, False] * 30
-    assert no_data_phrase("#N/A") is None
-    assert no_data_phrase("N/A") == "n/a"
 
 
 def test_main_separator() -> None:

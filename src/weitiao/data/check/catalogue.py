@@ -166,7 +166,8 @@ CATALOGUE: dict[str, Entry] = {
     ),
     "leak": Entry(
         "The same question, whatever stands around it, is in two parts: scores there are not fair.",
-        "data.split.group: the column of the question, or data.split.near: 0.8; delete them from parts given as files",
+        "data.split.group: the column of the question, or data.split.near: 0.8; of parts given as files "
+        "data.fix.leaks: drop",
     ),
     "near_leak": Entry(
         "Nearly the same prompt stands in two parts: scores there are too good.",

@@ -10,7 +10,7 @@ from typing import Any
 from weitiao.data.check.finding import Finding, found, many, short
 from weitiao.data.check.lists import ENDINGS, class_names, list_like
 from weitiao.data.check.material import Material
-from weitiao.data.check.text import fold
+from weitiao.data.check.text import bare_label, fold
 from weitiao.data.header import JOINT
 from weitiao.data.noise.pinyin import is_hanzi
 from weitiao.data.template import to_text
@@ -31,9 +31,6 @@ _HEADERS = {
     "问题",
 }
 _HEADING = re.compile(r"^[^:]{1,10}:\s*(?=\S)")
-_DECORATION = re.compile(
-    r"[\s\u200b-\u200f\u2060\ufeff\"'`“”‘’「」『』《》【】()\[\]<>*。、,;:!?…~]|\.(?!\d)|(?<=[^\W\d])[-_](?=[^\W\d])"
-)
 ERROR = re.compile(
     r"\s*(?:err(?:or)?\s*[:：]|traceback \(most recent|[\w.]*(?:error|exception)\s*[:：]|fatal\s*[:：]"
     r"|https? ?[45]\d\d\b"
@@ -121,8 +118,8 @@ def label_typos(labels: Counter[str]) -> dict[str, str]:
 
 def _is_same_label(label: str, other: str) -> bool:
     """Whether a label is another with marks and blanks around or inside it, a heading, or written twice."""
-    plain, meant = _bare_label(label), _bare_label(other)
-    headed = _bare_label(_HEADING.sub("", fold(label)))
+    plain, meant = bare_label(label), bare_label(other)
+    headed = bare_label(_HEADING.sub("", fold(label)))
     return bool(meant) and meant in (plain, headed, plain[: len(plain) // 2] if _is_twice(plain) else plain)
 
 
@@ -140,11 +137,6 @@ def _sound_alike(label: str, other: str) -> bool:
 
 def _is_twice(text: str) -> bool:
     return len(text) % 2 == 0 and text[: len(text) // 2] * 2 == text
-
-
-def _bare_label(label: str) -> str:
-    """A label without blanks, quotes, brackets and marks of sentences; signs such as ``C++`` and ``-1`` stay."""
-    return _DECORATION.sub("", fold(label))
 
 
 def _is_header(fields: Mapping[str, Any], names: set[str]) -> bool:
