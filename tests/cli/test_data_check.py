@@ -86,3 +86,32 @@ def test_a_recipe_stands_alone(command, recipe: Path, rows: Path) -> None:
     done = command("data", "check", recipe, rows)
     assert done.exit_code == 2
     assert "checked alone" in done.stderr
+
+
+def test_sheets_of_a_workbook(command, tmp_path: Path) -> None:
+    import pandas as pd
+
+    with pd.ExcelWriter(tmp_path / "book.xlsx") as book:
+        for name in ("一", "二"):
+            rows = [{"q": f"第{name}{k}问", "a": "甲乙"[k % 2]} for k in range(20)]
+            pd.DataFrame(rows).to_excel(book, sheet_name=name, index=False)
+    asked = ("data", "check", tmp_path / "book.xlsx", "--prompt", "q", "--response", "a")
+    assert "20 rows, 20 samples" in command(*asked).stdout
+    assert "20 rows, 20 samples" in command(*asked, "--sheet", "二").stdout
+    assert "40 rows, 40 samples" in command(*asked, "--sheet", "*").stdout
+    beside = command(*asked, "--sheet", "三")
+    assert beside.exit_code == 2
+    assert "no sheet" in beside.stderr
+
+
+def test_a_sheet_needs_a_workbook(command, rows: Path, tmp_path: Path) -> None:
+    done = command("data", "check", rows, "--sheet", "*")
+    assert done.exit_code == 2
+    assert "--sheet" in done.stderr
+    recipe = tmp_path / "r.yaml"
+    recipe.write_text(
+        f"data: {{sources: [{{file: {rows.name}}}], prompt: q, response: a}}\n", encoding="utf-8"
+    )
+    done = command("data", "check", recipe, "--sheet", "*")
+    assert done.exit_code == 2
+    assert "sheet" in done.stderr

@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from weitiao.config import FixConfig, Recipe
 from weitiao.data import prepare
@@ -45,6 +47,7 @@ def test_nothing_unless_asked() -> None:
         ({"labels": "strip"}, [("z", "A。")], [("z", "A")]),
         ({"endings": "strip"}, [("z", "B.")], [("z", "B")]),
         ({"markup": "strip"}, [("a<br/>b &lt; c", "A")], [("ab < c", "A")]),
+        ({"markup": "strip"}, [("<p>a&nbsp;b</p>&nbsp;", "A")], [("a b", "A")]),
         ({"spacing": "collapse"}, [("a  b", "A")], [("a b", "A")]),
     ],
 )
@@ -68,6 +71,39 @@ def test_each_repair(
 def test_contradictions_can_all_be_dropped() -> None:
     pairs, _ = fixed([*LABELS, ("q0", "B")], contradictions="drop")
     assert pairs == LABELS[1:]
+
+
+def test_a_tie_is_told_from_a_majority() -> None:
+    extra = [("q0", "B"), ("q1", "A"), ("q1", "B")]  # q0 has one A and one B, q1 two B and one A
+    pairs, (entry,) = fixed([*LABELS, *extra], contradictions="majority")
+    assert pairs == [*LABELS, ("q1", "B")]
+    assert {drop["reason"]: drop["texts"] for drop in entry["dropped"]} == {
+        "another answer than most rows of its prompt": ["q1 -> A"],
+        "another answer than the first of its prompt, where none has the most rows": ["q0 -> B"],
+    }
+
+
+rows = st.lists(st.tuples(st.integers(0, 6).map(str), st.sampled_from("AB")), max_size=8)
+
+
+@given(rows, rows, rows)
+def test_no_prompt_leaks_and_later_parts_stay_whole(train, dev, test) -> None:
+    """Test keeps everything, dev what is not in test, train what is in neither; what went is counted with its part."""
+    sets = {"train": train, "dev": dev, "test": test}
+    made = {part: [example(k, *pair) for k, pair in enumerate(pairs)] for part, pairs in sets.items()}
+    left, (entry,) = apply_fixes(made, FixConfig(leaks="drop"))
+    asked = {part: [e.prompt[0].content for e in examples] for part, examples in left.items()}
+    tested, tuned = ({q for q, _ in pairs} for pairs in (test, dev))
+    assert asked["test"] == [q for q, _ in test]
+    assert asked["dev"] == [q for q, _ in dev if q not in tested]
+    assert asked["train"] == [q for q, _ in train if q not in tested | tuned]
+    gone = {drop["reason"]: drop["count"] for drop in entry["dropped"]}
+    later = " or ".join(part for part in ("dev", "test") if sets[part])
+    expected = {
+        f"train row whose prompt stands in {later}": len(train) - len(asked["train"]),
+        "dev row whose prompt stands in test": len(dev) - len(asked["dev"]),
+    }
+    assert gone == {reason: count for reason, count in expected.items() if count}
 
 
 def test_separators_become_the_usual_one() -> None:

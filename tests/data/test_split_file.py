@@ -167,3 +167,26 @@ def test_the_command(tmp_path: Path) -> None:
         done = call(*words)
         assert done.exit_code == 2, done.output
         assert said in done.output.replace("\n", " ")
+
+
+def test_an_empty_class_has_a_name_in_the_warning(tmp_path: Path) -> None:
+    rows = [*table(40), {**table(1)[0], "question": "another", "kind": ""}]
+    (tmp_path / "in.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
+    config = SplitConfig.model_validate({"by": "stratified", "stratify": "kind", "dev": 0.1, "test": 0.1})
+    done = split_file(tmp_path / "in.jsonl", tmp_path / "out", config)
+    assert any(text.endswith("to be in every part: (empty)") for text in done.warnings)
+
+
+def test_all_sheets_of_a_workbook(tmp_path: Path) -> None:
+    import pandas as pd
+
+    rows = table(60)
+    with pd.ExcelWriter(tmp_path / "book.xlsx") as book:
+        for name, some in (("a", rows[:30]), ("b", rows[30:])):
+            pd.DataFrame(some).to_excel(book, sheet_name=name, index=False)
+    options = ["--sheet", "*", "--out", str(tmp_path / "out")]
+    done = CliRunner().invoke(app, ["data", "split", str(tmp_path / "book.xlsx"), *options])
+    assert done.exit_code == 0, done.output
+    files = (tmp_path / "out").glob("*.jsonl")
+    written = [json.loads(line) for file in files for line in file.read_text("utf-8").splitlines()]
+    assert sorted(row["n"] for row in written) == list(range(60))

@@ -44,6 +44,9 @@ def check(
     response: Annotated[
         str | None, typer.Option("--response", help="Of bare files: column or template.")
     ] = None,
+    sheet: Annotated[
+        str | None, typer.Option("--sheet", help="Of bare files: sheet of a workbook, `*` for all.")
+    ] = None,
     against: Against = None,
     entities: Entities = None,
     vocabulary: Vocabularies = None,
@@ -70,7 +73,8 @@ def check(
     from weitiao.pipeline.data import check_data
 
     options = _options(entities, vocabulary or (), database)
-    run = partial(check_data, files, prompt=prompt, response=response, against=against or (), options=options)
+    given = {"prompt": prompt, "response": response, "sheet": sheet}
+    run = partial(check_data, files, **given, against=against or (), options=options)
     report = _with_bar(context, partial(run, tokens=tokens, after=after, sets=sets or (), out=out))
     _show(report)
     if out is not None:

@@ -85,7 +85,7 @@ def split(
     keep: Keep = None,
     folds: Folds = None,
     exact: Exact = False,
-    sheet: Annotated[str | None, typer.Option("--sheet", help="Sheet of an xlsx file.")] = None,
+    sheet: Annotated[str | None, typer.Option("--sheet", help="Sheet of a workbook, `*` for all.")] = None,
     seed: Annotated[int, typer.Option("--seed", help="Of the split.")] = 7,
 ) -> None:
     """Split a file into train, dev and test in which no prompt and no group stands twice; rows keep their columns.

@@ -13,7 +13,8 @@ class FixConfig(Section):
     """Repairs of examples before the split, in this order; each is counted in the card with its first rows."""
 
     error_targets: Literal["keep", "drop"] = Field(
-        default="keep", description="Targets that are error messages: drop these rows."
+        default="keep",
+        description="Targets that are error messages, of a spreadsheet (`#N/A`) too: drop these rows.",
     )
     no_data: Literal["keep", "drop"] = Field(
         default="keep", description="Answers that say that there is no data: drop these rows."
@@ -37,7 +38,8 @@ class FixConfig(Section):
     )
     labels: Literal["keep", "strip"] = Field(
         default="keep",
-        description="Labels that are another label with a stray character: strip to that label.",
+        description="Labels that are another label with a stray character, or a wrong one of the same sound: strip "
+        "to that label.",
     )
     separators: Literal["keep", "majority"] = Field(
         default="keep", description="Answers that are lists: all separated as most are."
@@ -52,4 +54,9 @@ class FixConfig(Section):
     )
     duplicates: Literal["keep", "drop"] = Field(
         default="keep", description="Rows with prompt and answer of an earlier row of the same part: drop."
+    )
+    leaks: Literal["keep", "drop"] = Field(
+        default="keep",
+        description="Of parts given as files: training rows whose prompt stands in dev or test, and dev rows whose "
+        "prompt stands in test: drop.",
     )

@@ -20,6 +20,7 @@ from weitiao.data.check.personal import without_personal
 from weitiao.data.check.targets import errors_among, label_typos
 from weitiao.data.diff import around_difference
 from weitiao.data.facts import Facts, SamePrompts
+from weitiao.data.split import PARTS
 from weitiao.data.tally import NUM_EXAMPLES, Drop, Tally
 from weitiao.types import Example, Message, content_id
 
@@ -80,9 +81,11 @@ def apply_fixes(
         mode = getattr(config, name)
         if mode == "keep":
             continue
-        repair = _REPAIRS[name]
         num_in = sum(map(len, result.values()))
-        fixed = {part: repair(examples, mode, shelve) for part, examples in result.items()}
+        if name == "leaks":
+            fixed = {part: drop_leaks(part, result, shelve) for part in result}
+        else:
+            fixed = {part: _REPAIRS[name](examples, mode, shelve) for part, examples in result.items()}
         result = {part: done.examples for part, done in fixed.items()}
         drops = [drop for done in fixed.values() for drop in done.drops]
         changed = [done.changed for done in fixed.values() if done.changed is not None]
@@ -97,13 +100,13 @@ def apply_fixes(
 def drop_errors(examples: Sequence[Example], mode: str, shelve: Shelve) -> Fixed:
     """Without targets that are error messages."""
     wrong = errors_among([e.reference or "" for e in examples])
-    return _without(examples, wrong, "target is an error message", shelve)
+    return _without(examples, wrong, shelve, "target is an error message")
 
 
 def drop_no_data(examples: Sequence[Example], mode: str, shelve: Shelve) -> Fixed:
     """Without answers that say that there is nothing to be said."""
     silent = [no_data_phrase(e.reference or "") is not None for e in examples]
-    return _without(examples, silent, "answer says that there is no data", shelve)
+    return _without(examples, silent, shelve, "answer says that there is no data")
 
 
 def drop_duplicates(examples: Sequence[Example], mode: str, shelve: Shelve) -> Fixed:
@@ -114,7 +117,7 @@ def drop_duplicates(examples: Sequence[Example], mode: str, shelve: Shelve) -> F
     same = SamePrompts(facts.prompts, facts.answers)
     repeated = np.zeros(len(facts), bool)
     repeated[same.echoes] = True
-    return _without(examples, repeated.tolist(), "equal to an earlier row", shelve)
+    return _without(examples, repeated.tolist(), shelve, "equal to an earlier row")
 
 
 def settle_contradictions(examples: Sequence[Example], mode: str, shelve: Shelve) -> Fixed:
@@ -125,13 +128,33 @@ def settle_contradictions(examples: Sequence[Example], mode: str, shelve: Shelve
     for group in same.conflicting:
         rows = same.rows(group)
         answers = facts.answers.take(rows).tolist()
-        majority = Counter(answers).most_common(1)[0][0]
+        counted = Counter(answers).most_common(2)
+        majority, is_tie = counted[0][0], counted[0][1] == counted[1][1]
         for row, answer in zip(rows, answers, strict=True):
-            outside[row] = mode == "drop" or answer != majority
-    reason = (
-        "prompt with different answers" if mode == "drop" else "another answer than most rows of its prompt"
+            outside[row] = mode == "drop" or (answer != majority) * (1 + is_tie)
+    if mode == "drop":
+        return _without(examples, outside, shelve, "prompt with different answers")
+    return _without(
+        examples,
+        outside,
+        shelve,
+        "another answer than most rows of its prompt",
+        "another answer than the first of its prompt, where none has the most rows",
     )
-    return _without(examples, outside, reason, shelve)
+
+
+def drop_leaks(part: str, parts: Mapping[str, Sequence[Example]], shelve: Shelve) -> Fixed:
+    """A part without the rows whose prompt stands in a part that is measured after it; test stays whole."""
+    import numpy as np
+
+    order = PARTS.index(part) if part in PARTS else len(PARTS)
+    later = [name for name in PARTS[order + 1 :] if parts.get(name)]
+    if not later:
+        return Fixed(parts[part])
+    asked = np.concatenate([chunk for name in later for chunk in Facts(parts[name]).prompts.chunks()])
+    leaking = [np.isin(chunk, asked) for chunk in Facts(parts[part]).prompts.chunks()]
+    out = np.concatenate(leaking).tolist() if leaking else []
+    return _without(parts[part], out, shelve, f"{part} row whose prompt stands in {' or '.join(later)}")
 
 
 def strip_labels(examples: Sequence[Example], mode: str, shelve: Shelve) -> Fixed:
@@ -197,19 +220,20 @@ _REPAIRS: dict[str, Callable[[Sequence[Example], str, Shelve], Fixed]] = {
 }
 
 
-def _without(examples: Sequence[Example], out: Sequence[Any], reason: str, shelve: Shelve) -> Fixed:
-    """Without the rows whose flag is set."""
-    gone = Tally()
+def _without(examples: Sequence[Example], out: Sequence[Any], shelve: Shelve, *reasons: str) -> Fixed:
+    """Without the rows whose flag is set; a flag of 2 means the second reason."""
+    gone = [Tally() for _ in reasons]
 
     def kept() -> Iterator[Example]:
         for example, flag in zip(examples, out, strict=True):
             if flag:
-                gone.add(str(example.origin or example.id), example)
+                gone[flag - 1].add(str(example.origin or example.id), example)
             else:
                 yield example
 
     rest = shelve(kept())
-    return Fixed(rest, (gone.drop(reason),) if gone.count else ())
+    found = zip(gone, reasons, strict=True)
+    return Fixed(rest, tuple(tally.drop(reason) for tally, reason in found if tally.count))
 
 
 def _rewritten(

@@ -191,6 +191,11 @@ def source_of(source: str | Path | Source) -> Source:
     return source if isinstance(source, Source) else Source(file=str(source))
 
 
+def is_workbook(file: str) -> bool:
+    """Whether a file has sheets."""
+    return Path(file).suffix.lower() in _WORKBOOKS
+
+
 def existing_file(file: str, root: Path) -> Path:
     """A file that holds something.
 

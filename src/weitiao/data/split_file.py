@@ -16,7 +16,8 @@ from weitiao.data.facts import prompt_key
 from weitiao.data.lineage import file_hash
 from weitiao.data.mask import make_mask
 from weitiao.data.problems import Problems
-from weitiao.data.read import read, source_of
+from weitiao.data.read import existing_file, read, source_of
+from weitiao.data.sources import ALL_SHEETS, expand
 from weitiao.data.split import PARTS, Plan, group_key, plan_split, rows_of
 from weitiao.data.split_keep import Earlier, earlier_of
 from weitiao.data.template import Expression, FieldError, compile_expression
@@ -76,12 +77,13 @@ def split_file(
     """
     root, folder, source = root or Path(), Path(folder), source_of(source)
     _check_folder(folder)
-    reading = read(source, root=root)
     records: list[Record] = []
-    for record in reading:
-        records.append(record)
-        if progress is not None:
-            progress(len(records))
+    for one in expand(source, root) if source.sheet == ALL_SHEETS else [source]:
+        reading = read(one, root=root)
+        for record in reading:
+            records.append(record)
+            if progress is not None:
+                progress(len(records))
     columns = list(dict.fromkeys(name for record in records for name in record.fields))
     prompt = prompt or next((name for name in PROMPTS if name in columns), None)
     examples = _examples(records, columns, config, prompt, source.file)
@@ -96,7 +98,7 @@ def split_file(
     counts = {name: len(rows) for name, rows in files.items()}
     note = {
         "file": source.file,
-        "sha256": file_hash(reading.path),
+        "sha256": file_hash(existing_file(source.file, root)),
         "rows": counts,
         **facts,
         "warnings": warnings,

@@ -227,7 +227,7 @@ def _class_table(
 
 
 def _short(label: str) -> str:
-    return label if len(label) <= 40 else f"{label[:39]}…"
+    return (label or "(empty)") if len(label) <= 40 else f"{label[:39]}…"
 
 
 def _empty_parts(parts: NDArray[np.int8], config: SplitConfig) -> list[str]:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from weitiao.config import Recipe
+from weitiao.config import Recipe, Source
 from weitiao.data import load, prepare, save
 from weitiao.data.augment.step import needs_base
 from weitiao.data.check import Material, Options, check, material_of, material_of_dataset, material_of_files
@@ -62,6 +62,7 @@ def check_data(
     *,
     prompt: str | None = None,
     response: str | None = None,
+    sheet: str | None = None,
     against: Sequence[str | Path] = (),
     options: Options | None = None,
     tokens: bool = False,
@@ -76,6 +77,7 @@ def check_data(
         what: A recipe (or its file), the folder of a prepared data set, or files of records.
         prompt: Of files: column or template.
         response: Of files: column or template.
+        sheet: Of files that are workbooks: the sheet, ``"*"`` for all; by default the first.
         against: Files whose prompts may not stand in the others.
         options: Names to take out of templates, allowed values of columns, a database for SQL targets.
         tokens: Of a recipe: count the tokens of the samples with its base, which is loaded.
@@ -95,12 +97,13 @@ def check_data(
     files = [what] if isinstance(what, str | Path | Recipe) else list(what)
     options = options or Options()
     if isinstance(files[0], Recipe) or Path(files[0]).suffix.lower() in _RECIPES:
-        _only(files, prompt, response, "a recipe")
+        _only(files, {"prompt": prompt, "response": response, "sheet": sheet}, "a recipe")
         material = _of_recipe(resolve(files[0], sets), against, options, tokens=tokens, after=after)
     else:
         _recipes_only(sets, tokens, after)
         paths = [str(file) for file in files]
-        material = _of_files(paths, prompt, response, [str(file) for file in against], options)
+        beside = [str(file) for file in against]
+        material = _of_files(paths, prompt, response, sheet, beside, options)
     report = report_of(material, check(material, progress=progress))
     if out is not None:
         named = ", ".join("a recipe" if isinstance(file, Recipe) else str(file) for file in files)
@@ -121,27 +124,38 @@ def _of_recipe(
         if against:
             raise ConfigError("`against` goes with files, not with `after`", remedy="leave one of them out")
         return material_of_dataset(prepare(recipe, root=root), options=options)
-    extra = [str(Path(file).resolve()) for file in against]
+    extra = [Source(file=str(Path(file).resolve())) for file in against]
     return material_of(recipe.data, root=root, options=options, extra=extra, seed=recipe.seed)
 
 
 def _of_files(
-    files: Sequence[str], prompt: str | None, response: str | None, against: Sequence[str], options: Options
+    files: Sequence[str],
+    prompt: str | None,
+    response: str | None,
+    sheet: str | None,
+    against: Sequence[str],
+    options: Options,
 ) -> Material:
     """Bare files, or the folder of a prepared data set."""
     if not Path(files[0]).is_dir():
         return material_of_files(
-            files, root=Path(), prompt=prompt, response=response, against=against, options=options
+            files,
+            root=Path(),
+            prompt=prompt,
+            response=response,
+            sheet=sheet,
+            against=against,
+            options=options,
         )
-    _only(files, prompt, response, "a prepared data set")
+    _only(files, {"prompt": prompt, "response": response, "sheet": sheet}, "a prepared data set")
     return material_of_dataset(load(Path(files[0])), options=options)
 
 
-def _only(files: Sequence[object], prompt: str | None, response: str | None, what: str) -> None:
-    if len(files) > 1 or prompt is not None or response is not None:
+def _only(files: Sequence[object], given: Mapping[str, str | None], what: str) -> None:
+    if len(files) > 1 or any(value is not None for value in given.values()):
         raise ConfigError(
-            f"{what} is checked alone: it says itself what its files, prompt and response are",
-            remedy="leave out the other files, `prompt` and `response`"
+            f"{what} is checked alone: it says itself what its files, sheets, prompt and response are",
+            remedy="leave out the other files, `prompt`, `response` and `sheet`"
             + ("; change values with `set`" if what == "a recipe" else ""),
         )
 

@@ -102,6 +102,11 @@ def test_label_typos() -> None:
     ("reply", "wrong"),
     [
         ("ERR: db out of range", True),
+        ("#N/A", True),
+        ("#DIV/0!", True),
+        ("#REF!", True),
+        ("#N/A 是没有数据", False),
+        ("n/a", True),
         ("Traceback (most recent call last):\n...", True),
         ("请求超时", True),
         ("null", True),

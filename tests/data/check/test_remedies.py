@@ -58,6 +58,19 @@ def test_the_fix_takes_the_finding_away(code: str, tmp_path: Path) -> None:
     assert code not in codes(check(material_of(_data(tmp_path, clean), root=tmp_path)))
 
 
+def test_the_fix_takes_a_leak_away(tmp_path: Path) -> None:
+    files = {"train": LABELS, "dev": [{"q": "另一句是好话吗", "a": "是"}, *LABELS[:3]]}
+    data: dict[str, Any] = {
+        part: [{"file": write_rows(tmp_path / f"{part}.jsonl", rows)}] for part, rows in files.items()
+    }
+    data |= {"prompt": "q", "response": "a"}
+    finding = of(check(material_of(DataConfig.model_validate(data), root=tmp_path)), "leak")
+    assert SETTING.findall(finding.fix) == [("leaks", "drop")]
+    dataset = prepare(Recipe.model_validate({"data": {**data, "fix": {"leaks": "drop"}}}), root=tmp_path)
+    assert (len(dataset.train), len(dataset.dev)) == (len(LABELS) - 3, 4)
+    assert "leak" not in codes(check(material_of_dataset(dataset)))
+
+
 def _data(root: Path, rows: list[dict[str, str]]) -> DataConfig:
     file = write_rows(root / "clean.jsonl", rows)
     return DataConfig.model_validate({"train": [{"file": file}], "prompt": "q", "response": "a"})

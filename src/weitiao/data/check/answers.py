@@ -15,7 +15,7 @@ _NO_DATA = re.compile(
     r"没有(?:查询到|查到|找到|发现)|未(?:能)?(?:查询到|查到|找到|检索到)|(?:查询|查|检索|找)不到|查无|无法(?:回答|查询|获取|得知)"
     r"|暂无|不知道|无相关(?:信息|数据|记录)|没有(?:相关|任何|该|此|可用的?)?(?:信息|数据|记录|答案)|数据(?:缺失|不存在)"
     r"|\bno (?:data|results?|records?|information|answer)\b|\bnot (?:found|available|known)\b"
-    r"|\b(?:cannot|can't|could not|unable to) (?:be )?(?:answer(?:ed)?|f[io]u?nd)\b|\bunknown\b|\bn/a\b",
+    r"|\b(?:cannot|can't|could not|unable to) (?:be )?(?:answer(?:ed)?|f[io]u?nd)\b|\bunknown\b|(?<!#)\bn/a\b",
     re.IGNORECASE,
 )
 _HEAD = 40  # characters in which an answer says that there is nothing

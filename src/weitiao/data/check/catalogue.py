@@ -44,7 +44,7 @@ CATALOGUE: dict[str, Entry] = {
     ),
     "contradiction": Entry(
         "The same prompt is taught two answers: the loss cannot go down there, and the model learns to guess.",
-        "data.fix.contradictions: majority, or mend the rows",
+        "data.fix.contradictions: majority (of equals the first), or mend the rows",
     ),
     "near_contradiction": Entry(
         "Nearly the same prompt is taught different answers.",
@@ -64,7 +64,7 @@ CATALOGUE: dict[str, Entry] = {
         "look at these questions in both columns and correct the wrong label",
     ),
     "label_typo": Entry(
-        "A label with a stray character is a class of its own, with a single row.",
+        "A label with a stray or a wrong character is a class of its own, with a single row.",
         "data.fix.labels: strip",
     ),
     "rare_label": Entry(
@@ -84,7 +84,7 @@ CATALOGUE: dict[str, Entry] = {
         "data.fix.endings: strip",
     ),
     "error_target": Entry(
-        "The target is an error message of the tool that made it: the model learns to say it.",
+        "The target is an error message of the tool that made it, or of a spreadsheet: the model learns to say it.",
         "data.fix.error_targets: drop",
     ),
     "refusal": Entry(
@@ -166,7 +166,8 @@ CATALOGUE: dict[str, Entry] = {
     ),
     "leak": Entry(
         "The same question, whatever stands around it, is in two parts: scores there are not fair.",
-        "data.split.group: the column of the question, or data.split.near: 0.8; delete them from parts given as files",
+        "data.split.group: the column of the question, or data.split.near: 0.8; of parts given as files "
+        "data.fix.leaks: drop",
     ),
     "near_leak": Entry(
         "Nearly the same prompt stands in two parts: scores there are too good.",

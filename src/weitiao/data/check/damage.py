@@ -185,8 +185,8 @@ def has_markup(text: str) -> bool:
 
 
 def without_markup(text: str) -> str:
-    """The text without tags, entities as the characters that they stand for."""
-    return html.unescape(_TAG.sub("", text)) if has_markup(text) else text
+    """The text without tags, entities as the characters that they stand for; their blanks do not stay at the ends."""
+    return html.unescape(_TAG.sub("", text)).replace("\xa0", " ").strip() if has_markup(text) else text
 
 
 KINDS = (

@@ -16,10 +16,10 @@ from weitiao.data.check.material import Case, Material, Options, Whole
 from weitiao.data.check.tag_files import TAG_FORMATS, read_tags
 from weitiao.data.mask import make_mask, read_vocabulary
 from weitiao.data.problems import combined
-from weitiao.data.read import existing_file, read
+from weitiao.data.read import existing_file, is_workbook, read
 from weitiao.data.shapes import Shape, find_shape
 from weitiao.data.shapes.dataset_info import Entry, named_entry, neighbouring_entry
-from weitiao.data.sources import expand_data, seeded
+from weitiao.data.sources import expand, expand_data, seeded
 from weitiao.data.split import PARTS, split, with_groups
 from weitiao.data.template import FieldError
 from weitiao.data.templates import resolve_templates
@@ -34,7 +34,7 @@ def material_of(
     *,
     root: Path,
     options: Options | None = None,
-    extra: Sequence[str] = (),
+    extra: Sequence[Source] = (),
     seed: int = 0,
 ) -> Material:
     """Everything that the ``data`` section of a recipe names.
@@ -54,7 +54,8 @@ def material_of(
     notes: list[tuple[str, str]] = []
     data = expand_data(seeded(resolve_templates(data, root), seed), root)
     named = [(part, source) for part in ("sources", *PARTS) for source in getattr(data, part)]
-    for part, source in [*named, *((name, Source(file=name)) for name in extra)]:
+    beside = [(source.file, one) for source in extra for one in expand(source, root)]
+    for part, source in [*named, *beside]:
         try:
             entry = _entry(source, data, root)
             if entry is not None:
@@ -82,6 +83,7 @@ def material_of_files(
     prompt: str | None = None,
     response: str | None = None,
     system: str | None = None,
+    sheet: str | None = None,
     against: Sequence[str] = (),
     options: Options | None = None,
 ) -> Material:
@@ -93,6 +95,7 @@ def material_of_files(
         prompt: Column or template.
         response: Column or template.
         system: Text or template.
+        sheet: Of the files that are workbooks, ``"*"`` for all; by default the first.
         against: Files of other parts.
         options: What else the checks may use.
 
@@ -101,8 +104,12 @@ def material_of_files(
     """
     set_columns = {"prompt": prompt, "response": response, "system": system}
     given = {name: value for name, value in set_columns.items() if value is not None}
-    data = DataConfig.model_validate({"train": [{"file": file} for file in files], **given})
-    return material_of(data, root=root, options=options, extra=against)
+    of_books = {file: {"sheet": sheet} if sheet and is_workbook(file) else {} for file in (*files, *against)}
+    if sheet and not any(of_books.values()):
+        raise DataError(f"--sheet {sheet}: none of the files is a workbook", remedy="leave it out")
+    data = DataConfig.model_validate({"train": [{"file": file, **of_books[file]} for file in files], **given})
+    extra = [Source.model_validate({"file": file, **of_books[file]}) for file in against]
+    return material_of(data, root=root, options=options, extra=extra)
 
 
 def material_of_dataset(dataset: Dataset, *, options: Options | None = None) -> Material:

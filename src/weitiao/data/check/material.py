@@ -12,7 +12,7 @@ from typing import Any
 
 from weitiao.data.card import said
 from weitiao.data.check.near import LONG, near_groups
-from weitiao.data.check.text import common_segments, core, skeleton, variable_parts
+from weitiao.data.check.text import bare_label, common_segments, core, skeleton, variable_parts
 from weitiao.data.mask import Vocabulary
 from weitiao.data.template import to_text
 from weitiao.types import Example, Message, Record
@@ -240,11 +240,14 @@ class Material:
 
     @cached_property
     def labels(self) -> Counter[str] | None:
-        """Counts of the replies where they form a closed set of short texts, else None."""
+        """Counts of the replies where they form a closed set of short texts, however untidily written, else None."""
         replies = [case.said for case in self.cases if case.said]
         counts = Counter(replies)
         short = all(len(label) <= _LABEL_LENGTH for label in counts)
-        frequent = sum(count for count in counts.values() if count >= 3)
+        written: Counter[str] = Counter()
+        for label, count in counts.items():
+            written[bare_label(label) or label] += count
+        frequent = sum(count for count in written.values() if count >= 3)
         closed = replies and len(counts) <= _MAX_LABELS * 2 and frequent >= 0.95 * len(replies)
         return counts if closed and short and len(counts) > 1 and len(replies) >= 5 * len(counts) else None
 

@@ -10,8 +10,9 @@ from typing import Any
 from weitiao.data.check.finding import Finding, found, many, short
 from weitiao.data.check.lists import ENDINGS, class_names, list_like
 from weitiao.data.check.material import Material
-from weitiao.data.check.text import fold
+from weitiao.data.check.text import bare_label, fold
 from weitiao.data.header import JOINT
+from weitiao.data.noise.pinyin import is_hanzi
 from weitiao.data.template import to_text
 
 _RARE = 0.005
@@ -30,9 +31,6 @@ _HEADERS = {
     "问题",
 }
 _HEADING = re.compile(r"^[^:]{1,10}:\s*(?=\S)")
-_DECORATION = re.compile(
-    r"[\s\u200b-\u200f\u2060\ufeff\"'`“”‘’「」『』《》【】()\[\]<>*。、,;:!?…~]|\.(?!\d)|(?<=[^\W\d])[-_](?=[^\W\d])"
-)
 ERROR = re.compile(
     r"\s*(?:err(?:or)?\s*[:：]|traceback \(most recent|[\w.]*(?:error|exception)\s*[:：]|fatal\s*[:：]"
     r"|https? ?[45]\d\d\b"
@@ -45,6 +43,7 @@ ERROR = re.compile(
 )
 _CODE = re.compile(r"[\d:：<{]")
 BARE = re.compile(r"undefined|nan|null|none|n/a")
+CELL_ERROR = re.compile(r"#(?:n/a|ref!|value!|div/0!|name\?|num!|null!|spill!|calc!)")
 REFUSAL = re.compile(
     r"\s*(?:as an ai\b|i'?m sorry,? (?:but )?(?:i|as)|i cannot (?:assist|help)|sorry, i can"
     r"|作为(?:一个|一名)?(?:ai|人工智能)"
@@ -97,7 +96,7 @@ def check_labels(material: Material) -> Iterator[Finding]:
 
 
 def label_typos(labels: Counter[str]) -> dict[str, str]:
-    """Rare labels that are a frequent one with marks, blanks, case or a heading added, or one letter wrong."""
+    """Rare labels that are a frequent one with marks, blanks or a heading added, or a letter or character wrong."""
     from rapidfuzz.distance import DamerauLevenshtein
 
     found_typos: dict[str, str] = {}
@@ -107,8 +106,10 @@ def label_typos(labels: Counter[str]) -> dict[str, str]:
                 break
             letters = label.isalpha() and other.isalpha() and min(len(label), len(other)) >= 5
             rare = count <= max(2, 0.02 * more)
-            if _is_same_label(label, other) or (
-                rare and letters and DamerauLevenshtein.distance(label, other) == 1
+            if (
+                _is_same_label(label, other)
+                or (rare and letters and DamerauLevenshtein.distance(label, other) == 1)
+                or (rare and _sound_alike(label, other))
             ):
                 found_typos[label] = other
                 break
@@ -117,18 +118,25 @@ def label_typos(labels: Counter[str]) -> dict[str, str]:
 
 def _is_same_label(label: str, other: str) -> bool:
     """Whether a label is another with marks and blanks around or inside it, a heading, or written twice."""
-    plain, meant = _bare_label(label), _bare_label(other)
-    headed = _bare_label(_HEADING.sub("", fold(label)))
+    plain, meant = bare_label(label), bare_label(other)
+    headed = bare_label(_HEADING.sub("", fold(label)))
     return bool(meant) and meant in (plain, headed, plain[: len(plain) // 2] if _is_twice(plain) else plain)
+
+
+def _sound_alike(label: str, other: str) -> bool:
+    """Whether Chinese labels have a character in common and the others of one sound: 抱修 and 报修, 缴費 and 缴费."""
+    from pypinyin import lazy_pinyin
+
+    common = sum(one == two for one, two in zip(label, other, strict=False))
+    return (
+        len(label) == len(other) > common >= len(label) / 2
+        and all(map(is_hanzi, label + other))
+        and lazy_pinyin(label) == lazy_pinyin(other)
+    )
 
 
 def _is_twice(text: str) -> bool:
     return len(text) % 2 == 0 and text[: len(text) // 2] * 2 == text
-
-
-def _bare_label(label: str) -> str:
-    """A label without blanks, quotes, brackets and marks of sentences; signs such as ``C++`` and ``-1`` stay."""
-    return _DECORATION.sub("", fold(label))
 
 
 def _is_header(fields: Mapping[str, Any], names: set[str]) -> bool:
@@ -202,17 +210,20 @@ def check_errors(material: Material) -> Iterator[Finding]:
 
 
 def errors_among(replies: Sequence[str]) -> list[bool]:
-    """Whether each target begins as an error message does, or is a bare ``null`` or ``nan``.
+    """Whether each target begins as an error message does, is a bare ``null`` or ``nan``, or a cell's ``#N/A``.
 
     Where bare words are more than one target in fifty, they are a label that is meant, and so is a frequent class of
     a word or two (a ticket about a time-out).
     """
-    bare = [BARE.fullmatch(fold(reply)) is not None for reply in replies]
+    folded = [fold(reply) for reply in replies]
+    bare = [BARE.fullmatch(text) is not None for text in folded]
     meant = sum(bare) > 0.02 * len(replies) + 1
     classes = frozenset(reply for reply in class_names(replies) if not _CODE.search(reply))
     return [
-        (ERROR.match(fold(reply)) is not None and reply not in classes) or (is_bare and not meant)
-        for reply, is_bare in zip(replies, bare, strict=True)
+        (ERROR.match(text) is not None and reply not in classes)
+        or (is_bare and not meant)
+        or CELL_ERROR.fullmatch(text) is not None
+        for reply, text, is_bare in zip(replies, folded, bare, strict=True)
     ]
 
 

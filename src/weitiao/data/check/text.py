@@ -33,12 +33,25 @@ _COMPANY = re.compile(
 _NAMES_EN = re.compile(
     r"(?:[A-Z][\w&.'-]* ){1,5}(?:Inc|Ltd|Corp|Co|LLC|PLC|Group)\b\.?|(?<=[a-z,] )[A-Z][\w'-]+(?: [A-Z][\w'-]+)*"
 )
+_DECORATION = re.compile(
+    r"[\s\u200b-\u200f\u2060\ufeff\"'`“”‘’「」『』《》【】()\[\]<>*。、,;:!?…~]|\.(?!\d)|(?<=[^\W\d])[-_](?=[^\W\d])"
+)
 
 
 def fold(text: str) -> str:
     """Full-width and half-width, case and blanks made alike."""
     folded = unicodedata.normalize("NFKC", text).lower()
     return " ".join(folded.split())
+
+
+def bare_label(label: str) -> str:
+    """A label without blanks, quotes, brackets and marks of sentences; signs such as ``C++`` and ``-1`` stay.
+
+    Example:
+        >>> bare_label("《物 流》。")
+        '物流'
+    """
+    return _DECORATION.sub("", fold(label))
 
 
 def skeleton(text: str) -> str:
