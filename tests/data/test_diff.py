@@ -173,7 +173,7 @@ def test_steps_and_seeds() -> None:
     assert found.card["steps"] == [
         {"what": "build.out", "before": 8, "after": 9},
         {"what": "build.dropped: empty prompt", "before": 1, "after": None},
-        {"what": "noise", "before": None, "after": "8 -> 8"},
+        {"what": "noise", "before": None, "after": "8 rows in, 8 out"},
     ]
     assert found.card["sources"] == [{"what": "a.csv: sha256", "before": "1", "after": "0"}]
     assert difference(after, replace(after, card={**after.card, "labels": {"A": 6}})).card["labels"] == [

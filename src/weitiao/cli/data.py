@@ -29,7 +29,7 @@ from weitiao.cli.options import Out, RecipePath, Sets
 from weitiao.data.whole import write_whole
 from weitiao.errors import ConfigError
 
-app = typer.Typer(no_args_is_help=True, help="Look at the samples of a recipe, or write its dataset.")
+app = typer.Typer(no_args_is_help=True, help="Check, repair, split, balance, make and exchange data.")
 
 
 app.command("check")(data_check.check)

@@ -76,8 +76,10 @@ def exam(
 
 
 def _lines(found: Paper, output: Path) -> list[str]:
+    from weitiao.data.check.finding import many
+
     total = len(found.questions) + len(found.problems)
-    head = f"{found.rows:,} texts, {len(found.questions):,} of {total:,} questions -> {output}"
+    head = f"{many(found.rows, 'text')}, {len(found.questions):,} of {total:,} questions -> {output}"
     lines = [
         f"  not recovered: {p.origin}{f', question {p.number}' if p.number is not None else ''}: {p.reason}"
         for p in found.problems

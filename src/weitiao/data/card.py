@@ -277,7 +277,8 @@ def warnings_of(card: Mapping[str, Any]) -> list[str]:
     if leaked["count"]:
         rows = ", ".join(f"{count} {name}" for name, count in leaked["rows"].items() if count)
         found.append(
-            f"{leaked['count']} prompts stand in more than one part ({rows} rows): scores there are not fair"
+            f"{leaked['count']} prompts stand in more than one part ({rows} rows): scores there are not fair; "
+            "of parts given as files data.fix.leaks: drop takes them out"
         )
     conflicting = card.get("conflicts", {"count": 0})
     if conflicting["count"]:

@@ -290,7 +290,7 @@ def _steps(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[dict[str
             continue
         gone = [(step, True) for step in old[a:b]] + [(step, False) for step in new[c:d]]
         for step, was in gone:
-            text = f"{step.get('in')} -> {step.get('out')}"
+            text = f"{step.get('in')} rows in, {step.get('out')} out"
             values = {"before": text, "after": None} if was else {"before": None, "after": text}
             found.append({"what": _step_name(step), **values})
             seeds = {key: value for key, value in _flat(step).items() if "seed" in key.rsplit(".", 1)[-1]}
