@@ -51,6 +51,18 @@ def test_differences_are_paired() -> None:
     assert difference["points"][2] == {name: e.as_dict() for name, e in alone.items()}
 
 
+def test_groups_are_drawn_whole_as_in_the_report() -> None:
+    groups = [str(n // 3) for n in range(len(REFERENCES))]
+    made = section(groups=groups)
+    alone = compare(answers(0.1, 6), answers(0.7, 3), REFERENCES, ("exact",), 100, 3, groups=groups)
+    assert alone.difference is not None
+    assert made["curves"][0]["points"][2] == {name: e.as_dict() for name, e in alone.after.items()}
+    assert made["differences"][0]["points"][2] == {name: e.as_dict() for name, e in alone.difference.items()}
+    assert made["curves"] != section()["curves"]
+    page = render({"name": "x", "robustness": made, "notes": [], "facts": {"seed": 3}}, [])
+    assert "30 rows are 10 groups" in page
+
+
 @settings(max_examples=20, deadline=None)
 @given(st.lists(st.lists(st.sampled_from(LABELS), min_size=9, max_size=9), min_size=3, max_size=3))
 def test_intervals_hold_their_values_and_n(said: list[list[str]]) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -189,3 +191,11 @@ def test_groups_that_are_right_or_wrong_as_a_whole_widen_the_interval() -> None:
     )
     width = (by_group.high - by_group.low) / (by_row.high - by_row.low)
     assert width == pytest.approx(10**0.5, rel=0.15)  # 200 witnesses, not 2,000
+
+
+def test_one_group_does_not_make_a_value_certain() -> None:
+    asked: tuple[Any, ...] = (None, ["1", "0"] * 20, ["0"] * 40, ["exact"])
+    by_row, one = compare(*asked), compare(*asked, groups=["one"] * 40)
+    assert one.after == by_row.after
+    assert one.after["exact"].low < 0.5 < one.after["exact"].high
+    assert "All 40 rows are one group" in one.notes[-1]

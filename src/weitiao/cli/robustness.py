@@ -77,7 +77,7 @@ def robustness(
         shell.print_json(report)
         return
     print_robustness(report["robustness"])
-    shell.print_notes(report["notes"])
+    shell.print_notes([*report["notes"], *report["robustness"]["notes"]])
     if out is not None:
         shell.output().print(
             f"report   {out / 'robustness.html'}", soft_wrap=True, highlight=False, markup=False

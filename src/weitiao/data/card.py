@@ -58,8 +58,6 @@ def source_entry(reading: Reading, part: str, shape: str) -> dict[str, Any]:
         entry["items"] = reading.items
     if reading.source.path is not None:
         entry["path"] = reading.source.path
-    if reading.notes:
-        entry["notes"] = list(reading.notes)
     if reading.source.limit is not None:
         entry["limit"] = reading.source.limit
     if reading.source.patterns is not None:

@@ -40,10 +40,31 @@ class Measured:
         return {k: float(v) for k, v in self.combine(self.pieces.sum(axis=0), len(self.pieces)).items()}
 
 
-def group_codes(groups: Sequence[str]) -> NDArray[np.int64]:
-    """[N] numbers of the groups in order of appearance."""
+def group_notes(groups: Sequence[str] | None) -> tuple[str, ...]:
+    """What a reader of the intervals has to know about the groups of N samples; nothing where each stands for itself.
+
+    Args:
+        groups: As in `resample`.
+    """
+    n, count = len(groups or ()), len(set(groups or ()))
+    if n == count:
+        return ()
+    if count == 1:
+        return (
+            f"All {n:,} rows are one group, so the 95% intervals can only draw rows. Rows of a group resemble each "
+            "other: how far another group would be from these values, the intervals do not say.",
+        )
+    return (
+        f"The {n:,} rows are {count:,} groups (of data.split, or the rounds of a dialogue). Rows of a group resemble "
+        "each other, so the 95% intervals draw groups, not rows.",
+    )
+
+
+def _codes(groups: Sequence[str] | None) -> NDArray[np.int64] | None:
+    """[N] numbers of the groups in order of appearance; None where rows are drawn: there is one group only."""
     known: dict[str, int] = {}
-    return np.array([known.setdefault(group, len(known)) for group in groups], dtype=np.int64)
+    codes = [known.setdefault(group, len(known)) for group in groups or ()]
+    return np.array(codes, dtype=np.int64) if len(known) > 1 else None
 
 
 def _draws(n: int, resamples: int, seed: int, codes: NDArray[np.int64] | None) -> Iterator[Array]:
@@ -62,7 +83,7 @@ def _draws(n: int, resamples: int, seed: int, codes: NDArray[np.int64] | None) -
 
 
 def resample(
-    measured: list[Measured], *, resamples: int, seed: int, codes: NDArray[np.int64] | None = None
+    measured: list[Measured], *, resamples: int, seed: int, groups: Sequence[str] | None = None
 ) -> list[dict[str, Array]]:
     """Values of every resample, [R] by name for each of ``measured``, all from the same resamples.
 
@@ -71,13 +92,13 @@ def resample(
             differences between two of them are paired.
         resamples: R.
         seed: Seed of the draw.
-        codes: [N] from `group_codes`; None where every sample stands for itself.
+        groups: [N] samples of one group are drawn together where there are several; None: each is its own.
     """
     if not measured:  # every metric that was asked for does not apply
         return []
     n = len(measured[0].pieces)
     blocks: list[list[Mapping[str, Array]]] = [[] for _ in measured]
-    for counts in _draws(n, resamples, seed, codes):
+    for counts in _draws(n, resamples, seed, _codes(groups)):
         for found, m in zip(blocks, measured, strict=True):
             found.append(m.combine(counts @ m.pieces, n))
     return [{name: np.concatenate([b[name] for b in found]) for name in found[0]} for found in blocks]

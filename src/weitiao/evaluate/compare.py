@@ -6,10 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from weitiao.evaluate.bootstrap import estimate, group_codes, resample
+from weitiao.evaluate.bootstrap import estimate, group_notes, resample
 from weitiao.evaluate.closed_set import CLOSED_SET_RULE, ClosedSet, describe_confusion, find_closed_set
 from weitiao.evaluate.score import measure
 from weitiao.types import Estimate
@@ -85,9 +82,8 @@ def compare(
     sides = {"after": measure(after, references, metrics, closed_set)}
     if before is not None:
         sides["before"] = measure(before, references, metrics, closed_set)
-    codes = None if groups is None else group_codes(groups)
     every = [m for side in sides.values() for m in side]
-    draws = iter(resample(every, resamples=bootstrap, seed=seed, codes=codes))
+    draws = iter(resample(every, resamples=bootstrap, seed=seed, groups=groups))
     values = {side: {k: v for m in ms for k, v in m.values().items()} for side, ms in sides.items()}
     drawn = {side: {k: v for _ in ms for k, v in next(draws).items()} for side, ms in sides.items()}
     estimates = {
@@ -106,7 +102,7 @@ def compare(
         difference=difference,
         closed_set=closed_set,
         confusion=_confusion(before, after, references, closed_set, "accuracy" in values["after"]),
-        notes=(*_notes(metrics, closed_set), *_of_groups(n, codes)),
+        notes=(*_notes(metrics, closed_set), *group_notes(groups)),
     )
 
 
@@ -125,16 +121,6 @@ def _confusion(
         for side, answers in sides.items()
         if answers is not None
     }
-
-
-def _of_groups(n: int, codes: NDArray[np.int64] | None) -> tuple[str, ...]:
-    count = n if codes is None else len(np.unique(codes))
-    if count == n:
-        return ()
-    return (
-        f"The {n:,} rows are {count:,} groups (of data.split, or the rounds of a dialogue). Rows of a group resemble "
-        "each other, so the 95% intervals draw groups, not rows.",
-    )
 
 
 def _notes(metrics: Sequence[str], closed_set: ClosedSet) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from weitiao.evaluate.bootstrap import estimate, resample
+from weitiao.evaluate.bootstrap import estimate, group_notes, resample
 from weitiao.evaluate.charts import STYLES, Series, line_chart
 from weitiao.evaluate.closed_set import find_closed_set
 from weitiao.evaluate.metrics import METRICS, TITLES, Title
@@ -44,6 +44,7 @@ def curves(
     metric: str | None = None,
     bootstrap: int = 1000,
     seed: int = 0,
+    groups: Sequence[str] | None = None,
 ) -> dict[str, Any]:
     """Score the answers of all models at all rates on the same resamples.
 
@@ -55,11 +56,12 @@ def curves(
         metric: Which of them is drawn. Default: the first that applies.
         bootstrap: Resamples of every 95% interval.
         seed: Of the resamples.
+        groups: [N] samples of one group are drawn together; None: every sample stands for itself.
 
     Returns:
         Section ``robustness`` of ``report.json``: ``metric`` (name of the value that is drawn), ``n``, ``rates``,
-        ``curves`` (``name`` and the estimates by name at each rate) and ``differences`` (the first model less each
-        other one, paired on the samples).
+        ``curves`` (``name`` and the estimates by name at each rate), ``differences`` (the first model less each
+        other one, paired on the samples) and ``notes`` about the intervals.
 
     Raises:
         DataError: There is no sample.
@@ -69,7 +71,8 @@ def curves(
     asked = tuple(dict.fromkeys(named))
     closed = find_closed_set(references)
     measured = [measure(a, references, asked, closed) for found in answers.values() for a in found]
-    draws = resample([m for each in measured for m in each], resamples=bootstrap, seed=seed)
+    every = [m for each in measured for m in each]
+    draws = resample(every, resamples=bootstrap, seed=seed, groups=groups)
     if not draws:
         raise ValueError(f"none of {', '.join(asked)} applies to these references: {closed.reason}")
     per, n = len(measured[0]), len(references)
@@ -104,6 +107,7 @@ def curves(
         "differences": [
             {"name": names[0], "less": name, "points": points(0, k)} for k, name in enumerate(names) if k
         ],
+        "notes": list(group_notes(groups)),
     }
 
 
@@ -132,6 +136,7 @@ class View:
         heads: Names of the columns of the models.
         less: Names of the models whose values are taken off in the columns of differences.
         n: Samples.
+        notes: What the intervals are about.
     """
 
     title: Title
@@ -142,6 +147,7 @@ class View:
     heads: Sequence[str]
     less: Sequence[str]
     n: int
+    notes: Sequence[str]
 
 
 def view(section: Mapping[str, Any]) -> View:
@@ -179,6 +185,7 @@ def view(section: Mapping[str, Any]) -> View:
         [curve["name"] for curve in section["curves"]],
         [d["less"] for d in section["differences"]],
         section["n"],
+        section.get("notes", ()),
     )
 
 

@@ -256,6 +256,7 @@ def measure_robustness(
         metric=config.metric,
         bootstrap=bootstrap,
         seed=seed,
+        groups=[example.group for example in examples],
     )
     said = config.model_dump(mode="json", exclude={"metric", "cer", "against"})
     rows = [

@@ -6,7 +6,8 @@ import re
 import unicodedata
 from collections import Counter
 
-_HAN = re.compile("[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U000323af]")
+from weitiao.data.words import has_han
+
 _WORD = re.compile("[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U000323af]|[^\\W_\u3400-\u9fff]+")
 _SCRIPTS = (
     "LATIN",
@@ -40,7 +41,7 @@ def script_of(text: str) -> str:
     """
     counts: Counter[str] = Counter()
     for word in _WORD.findall(text):
-        if _HAN.fullmatch(word):
+        if has_han(word):
             counts["han"] += 1
         elif word.isalpha():  # a number or the name of a product is in no language
             counts[_script(word)] += 2

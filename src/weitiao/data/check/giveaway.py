@@ -15,7 +15,6 @@ from weitiao.data.check.text import is_han
 from weitiao.data.template import to_text
 
 _ACCURACY = 0.95
-_PURITY = 0.95
 _COVERAGE = 0.15
 _MIN_ROWS = 40
 _MAX_VALUES = 50
