@@ -71,6 +71,8 @@ def test_a_recipe_made_in_python(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 
 def test_what_does_not_go_together(tmp_path: Path) -> None:
     recipe, file = RECIPES / "demo_keywords.yaml", RECIPES / "demo" / "quickstart.jsonl"
+    with pytest.raises(ConfigError, match="nothing to check"):
+        weitiao.check_data([])
     with pytest.raises(ConfigError, match="checked alone"):
         weitiao.check_data([recipe, file])
     with pytest.raises(ConfigError, match="need a recipe"):

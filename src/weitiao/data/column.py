@@ -5,11 +5,12 @@ Of each number only a chunk is in memory at a time, so that memory does not grow
 
 from __future__ import annotations
 
-import tempfile
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import repeat
 from typing import IO, TYPE_CHECKING, Any
+
+from weitiao.data.scratch import open_scratch, write_behind
 
 if TYPE_CHECKING:  # loaded when numbers are counted: `weitiao --help` needs no numpy
     import numpy as np
@@ -44,9 +45,8 @@ class Column:
         self._held.append(number)
         if len(self._held) == CHUNK:
             if self._file is None:
-                self._file = tempfile.TemporaryFile(prefix="weitiao-")  # noqa: SIM115  # as long as the column
-            self._file.seek(0, 2)
-            self._file.write(self._held)
+                self._file = open_scratch()
+            write_behind(self._file, self._held)
             self._stored += CHUNK
             self._held = array(self._held.typecode)
 

@@ -7,7 +7,6 @@ reference to it, whatever ends the process. In memory is only where every page o
 
 from __future__ import annotations
 
-import tempfile
 import threading
 from array import array
 from bisect import bisect_right
@@ -16,6 +15,7 @@ from itertools import islice
 from typing import IO, overload
 
 from weitiao.data.lines import line_of, own_example_of
+from weitiao.data.scratch import open_scratch, write_behind
 from weitiao.types import Example
 
 IN_MEMORY = 20_000
@@ -164,7 +164,7 @@ class Shelf(Sequence[Example]):
             return self._file.read(end - begin).decode("utf-8", "surrogatepass")
 
     def _move_to_disk(self, held: list[Example]) -> None:
-        self._file = tempfile.TemporaryFile(prefix="weitiao-")  # noqa: SIM115  # it lives as long as the shelf
+        self._file = open_scratch()
         self._held = None
         for example in held:
             self._write(line_of(example))
@@ -185,6 +185,5 @@ class Shelf(Sequence[Example]):
     def _flush(self) -> None:
         """Write what waits; the lock is held."""
         if self._waiting and self._file is not None:
-            self._file.seek(0, 2)
-            self._file.write(self._waiting)
+            write_behind(self._file, self._waiting)
             self._waiting.clear()

@@ -106,7 +106,7 @@ def prepare(
     parts, lines = run_before_split(wanted, parts, shelve=room.shelving("steps"))
     steps += lines
     parts = _fitted(parts, fitter, data.truncate, steps, room)
-    _check_conflicts(parts, data)
+    _check_conflicts(parts, data, room)
     placed = _split(parts, data, root)
     num_split = sum(map(len, parts.values()))
     steps.append(cards.step("split", num_split, num_split, **placed.facts))
@@ -225,10 +225,10 @@ def _fitted(
     return result
 
 
-def _check_conflicts(parts: Mapping[str, Sequence[Example]], data: DataConfig) -> None:
+def _check_conflicts(parts: Mapping[str, Sequence[Example]], data: DataConfig, room: _Room) -> None:
     if data.on_conflict == "keep":
         return
-    everything = Shelf()
+    everything = Shelf(in_memory=room.in_memory)
     for examples in parts.values():
         everything.extend(examples)
     count, lines = cards.conflict_lines(everything, Facts(everything), _CONFLICTS_SHOWN)

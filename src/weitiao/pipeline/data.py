@@ -95,6 +95,8 @@ def check_data(
         DataError: Files that cannot be read, all of them in one error.
     """
     files = [what] if isinstance(what, str | Path | Recipe) else list(what)
+    if not files:
+        raise ConfigError("nothing to check", remedy="name a recipe, a folder or files")
     options = options or Options()
     if isinstance(files[0], Recipe) or Path(files[0]).suffix.lower() in _RECIPES:
         _only(files, {"prompt": prompt, "response": response, "sheet": sheet}, "a recipe")
