@@ -82,6 +82,8 @@ def test_what_does_not_go_together(tmp_path: Path) -> None:
     weitiao.prepare_data(recipe, out=tmp_path / "set")
     with pytest.raises(ConfigError, match="a prepared data set is checked alone"):
         weitiao.check_data(tmp_path / "set", prompt="question")
+    with pytest.raises(ConfigError, match="goes with files or a recipe"):
+        weitiao.check_data(tmp_path / "set", against=[file])
     assert weitiao.check_data(str(tmp_path / "set"))["samples"] == 333
     assert weitiao.check_data(file, prompt="text", response="label")["samples"] == 40
 

@@ -124,7 +124,9 @@ def _of_recipe(
     recipe, root = resolved.value, resolved.root
     if after:
         if against:
-            raise ConfigError("`against` goes with files, not with `after`", remedy="leave one of them out")
+            raise ConfigError(
+                "`against` goes with files or a recipe, not with `after`", remedy="leave one of them out"
+            )
         return material_of_dataset(prepare(recipe, root=root), options=options)
     extra = [Source(file=str(Path(file).resolve())) for file in against]
     return material_of(recipe.data, root=root, options=options, extra=extra, seed=recipe.seed)
@@ -150,6 +152,11 @@ def _of_files(
             options=options,
         )
     _only(files, {"prompt": prompt, "response": response, "sheet": sheet}, "a prepared data set")
+    if against:
+        raise ConfigError(
+            "`against` goes with files or a recipe, not with a prepared data set",
+            remedy=f"name its files: {Path(files[0]) / 'train.jsonl'} ...",
+        )
     return material_of_dataset(load(Path(files[0])), options=options)
 
 
