@@ -125,6 +125,8 @@ def test_a_new_split_leaves_nothing_of_the_old_one(tmp_path: Path) -> None:
         ({"by": "time", "time": "kind"}, "--time: the time of 40 rows cannot be read"),
         ({"dev": 0.01, "test": 0.01}, "the split leaves dev empty"),
         ({"keep": "nowhere"}, "--keep: .*no earlier split"),
+        ({"by": "stratified"}, "--by stratified: which column is the class"),
+        ({"folds": 3, "ratio": "8:1:1"}, "--ratio is about train, dev and test"),
         ({"group": "{{ who.a.b }}"}, "row 1: --group"),
     ],
 )

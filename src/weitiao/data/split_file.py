@@ -72,10 +72,11 @@ def split_file(
         progress: Told the number of rows read so far.
 
     Raises:
-        ConfigError: A folder or columns that do not fit.
+        ConfigError: Settings, a folder or columns that do not fit.
         DataError: The file cannot be read, or not be split so.
     """
     root, folder, source = root or Path(), Path(folder), source_of(source)
+    _check_config(config)
     _check_folder(folder)
     records: list[Record] = []
     for one in expand(source, root) if source.sheet == ALL_SHEETS else [source]:
@@ -114,6 +115,18 @@ def split_file(
             f"{folder} cannot be written: {error.strerror or error}", remedy="choose another folder"
         ) from error
     return SplitFile(counts, prompt, facts, warnings)
+
+
+def _check_config(config: SplitConfig) -> None:
+    """Refuse what a recipe fills in, or uses, and a file does not."""
+    if config.by == "stratified" and config.stratify is None:
+        raise ConfigError(
+            "--by stratified: which column is the class is not said", remedy="give --stratify COLUMN"
+        )
+    if config.folds is not None and config.ratio is not None:
+        raise ConfigError(
+            "--ratio is about train, dev and test, and --folds writes folds", remedy="leave one of them out"
+        )
 
 
 def _check_folder(folder: Path) -> None:
