@@ -7,14 +7,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import example as case
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from data.test_split_laws import Row, config_of, made, rows, seeds, ways
 from weitiao.config import NoiseStep, Recipe
-from weitiao.data import prepare, save
+from weitiao.data import prepare, save, split_keep
 from weitiao.data.facts import prompt_key
-from weitiao.data.split import plan_split
+from weitiao.data.split import key_hash, plan_split
 from weitiao.data.split_keep import Earlier, read_earlier
 from weitiao.errors import ConfigError, DataError
 from weitiao.recipe import load_recipe
@@ -65,6 +66,36 @@ def test_groups_stay_whole_where_old_rows_allow(old: list[Row], new: list[Row], 
     torn = plan.facts.get("groups_in_several_parts", 0)
     assert bool(torn) or all(len(found) == 1 for found in groups.values())
     assert bool(plan.warnings) or not torn
+
+
+@LAWS
+@given(old=rows, new=rows, way=ways, seed=seeds, where=st.lists(st.integers(0, 2), min_size=30, max_size=30))
+@case(
+    old=[(0, 0, 0, 0), (1, 1, 0, 0), (2, 2, 0, 0), (3, 3, 0, 0)],
+    new=[(9, 0, 0, 0), (9, 1, 0, 0)],
+    way="hash",
+    seed=0,
+    where=[0, 2, 1] * 10,
+)
+def test_no_prompt_comes_into_two_parts_by_its_groups(
+    old: list[Row], new: list[Row], way: str, seed: int, where: list[int]
+) -> None:
+    """A new prompt in two old groups of different parts, or in an old and a new one."""
+    before = {prompt_key(e): (where[n % 30], e.group) for n, e in enumerate(made(old))}
+    known = split_keep.earlier_of(
+        list(before), [p for p, _ in before.values()], [key_hash(0, g) for _, g in before.values()]
+    )
+    examples = made([*new, *old])
+    try:
+        plan = plan_split(examples, config_of(way, seed, keep="old"), earlier=known)
+    except DataError:
+        return
+    by_prompt: dict[int, set[int]] = {}
+    for row, part in zip(examples, plan.parts.tolist(), strict=True):
+        by_prompt.setdefault(prompt_key(row), set()).add(part)
+    for prompt, found in by_prompt.items():
+        assert len(found) == 1
+        assert prompt not in before or found == {before[prompt][0]}
 
 
 def test_without_old_rows_nothing_changes() -> None:

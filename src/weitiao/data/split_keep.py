@@ -39,7 +39,7 @@ class Earlier:
     group_parts: NDArray[np.int8] = field(default_factory=lambda: np.zeros(0, dtype=np.int8))
 
     def of(self, prompts: Hashes, groups: Hashes | None = None) -> NDArray[np.int8]:
-        """[N] part of each row, -1 where it is new.
+        """[N] part of each row, -1 where it is new; rows with the same prompt have the same.
 
         Args:
             prompts: [N].
@@ -48,9 +48,18 @@ class Earlier:
         found = _looked_up(prompts, self.prompts, self.parts)
         if groups is None:
             return found
-        return np.where(found == _NEW, _looked_up(groups, self.groups, self.group_parts), found).astype(
-            np.int8
-        )
+        by_group = _of_prompts(prompts, _looked_up(groups, self.groups, self.group_parts))
+        return np.where(found == _NEW, by_group, found).astype(np.int8)
+
+
+def _of_prompts(prompts: Hashes, parts: NDArray[np.int8]) -> NDArray[np.int8]:
+    """[N] the part that any row of the same prompt has; -1 where none has one, or where they are in several."""
+    names, codes = np.unique(prompts, return_inverse=True)
+    lowest, highest = np.full(len(names), len(PARTS)), np.full(len(names), _NEW)
+    known = parts != _NEW
+    np.minimum.at(lowest, codes[known], parts[known])
+    np.maximum.at(highest, codes[known], parts[known])
+    return np.where(lowest == highest, highest, _NEW)[codes].astype(np.int8)
 
 
 def _looked_up(keys: Hashes, known: Hashes, parts: NDArray[np.int8]) -> NDArray[np.int8]:
@@ -66,7 +75,7 @@ class Kept:
 
     Attributes:
         parts: [N] 0 train, 1 dev, 2 test.
-        rows: Rows that were there before.
+        rows: Rows that were there before, by their prompt or their group.
         torn: Components whose old rows are in several parts, because a new row ties them together.
     """
 
