@@ -9,6 +9,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -16,11 +17,13 @@ from pydantic import ValidationError
 from typer.testing import CliRunner
 
 from weitiao.cli import app
-from weitiao.config import BalanceStep, MixStep, Recipe, Source, WeighStep
+from weitiao.config import BalanceStep, MixStep, Recipe, Source, SplitConfig, WeighStep
 from weitiao.data import load, prepare, save
 from weitiao.data.balance_file import balance_file
+from weitiao.data.check import check, material_of_dataset
 from weitiao.data.facts import COPY
 from weitiao.data.split import uniform
+from weitiao.data.split_file import split_file
 from weitiao.data.steps import apply_step, make_step
 from weitiao.data.steps.balance import class_weights
 from weitiao.data.steps.drawing import num_places
@@ -487,3 +490,28 @@ def test_questions_about_reports(shared: Path) -> None:
     (few, more_of_few), (many, fewer_of_many) = line["classes"]["classify"], line["classes"]["keywords"]
     assert few + many == more_of_few + fewer_of_many == len(dataset.train)
     assert more_of_few / fewer_of_many == pytest.approx((few / many) ** 0.5, rel=1e-2)
+
+
+def test_copies_are_no_findings(tmp_path: Path) -> None:
+    """A check of what the steps have made does not advise to undo them."""
+
+    def codes(dataset: Dataset) -> dict[str, int]:
+        return {f.code: f.count for f in check(material_of_dataset(dataset))}
+
+    plain, balanced = make(tmp_path), make(tmp_path, steps=[UP])
+    assert len(balanced.train) > len(plain.train)
+    for code in ("duplicate", "near_duplicate", "row_shapes", "duplicate_value"):
+        assert codes(balanced).get(code) == codes(plain).get(code), code
+
+
+def test_sheets_that_are_not_read_are_named(tmp_path: Path) -> None:
+    with pd.ExcelWriter(tmp_path / "book.xlsx") as writer:
+        for name in ("甲", "乙"):
+            pd.DataFrame([{"q": f"{name}{k}", "label": "ab"[k % 2]} for k in range(9)]).to_excel(
+                writer, sheet_name=name, index=False
+            )
+    config = BalanceStep(by="label", method="up")
+    done = balance_file(tmp_path / "book.xlsx", tmp_path / "out.jsonl", config)
+    assert done.notes == ('other sheets of the workbook are not read: "乙"',)
+    split = split_file(tmp_path / "book.xlsx", tmp_path / "parts", SplitConfig(dev=0.3, test=0.3, seed=3))
+    assert split.notes == done.notes

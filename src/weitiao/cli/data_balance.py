@@ -83,6 +83,7 @@ def balance(
     settings = config.model_dump(mode="json", exclude_unset=True) | {"sheet": sheet}
     write_lineage(output, "weitiao data balance", [(str(file), Path(file))], settings)
     shell.output().print("\n".join(_told(done, output)), soft_wrap=True, highlight=False, markup=False)
+    shell.print_notes(done.notes)
 
 
 def _told(done: BalancedFile, output: Path) -> list[str]:

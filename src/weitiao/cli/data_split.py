@@ -108,6 +108,7 @@ def split(
             progress=lambda rows: status.update(f"{rows:,} rows") if rows % 1000 == 0 else None,
         )
     shell.output().print("\n".join(_told(done, out)), soft_wrap=True, highlight=False, markup=False)
+    shell.print_notes(done.notes)
 
 
 def _told(done: SplitFile, out: Path) -> list[str]:

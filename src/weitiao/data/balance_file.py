@@ -33,6 +33,7 @@ class BalancedFile:
         repeated: Copies written.
         classes: Rows of each class before and after.
         warnings: What to look at.
+        notes: What is to be known about how the file was read.
     """
 
     rows: int
@@ -41,6 +42,7 @@ class BalancedFile:
     repeated: int
     classes: Mapping[str, tuple[int, int]]
     warnings: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 def balance_file(
@@ -97,6 +99,7 @@ def balance_file(
         account.facts["repeated"],
         {label: (before, after) for label, (before, after) in account.facts["classes"].items()},
         tuple(account.facts.get("warnings", ())),
+        tuple(reading.notes),
     )
 
 

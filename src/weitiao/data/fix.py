@@ -18,8 +18,9 @@ from weitiao.data.check.damage import DOUBLED, repaired, without_markup
 from weitiao.data.check.lists import ENDINGS, are_lists, united
 from weitiao.data.check.personal import without_personal
 from weitiao.data.check.targets import errors_among, label_typos
+from weitiao.data.column import Column
 from weitiao.data.diff import around_difference
-from weitiao.data.facts import Facts, SamePrompts
+from weitiao.data.facts import Facts, SamePrompts, prompt_key
 from weitiao.data.split import PARTS
 from weitiao.data.tally import NUM_EXAMPLES, Drop, Tally
 from weitiao.types import Example, Message, content_id
@@ -151,9 +152,12 @@ def drop_leaks(part: str, parts: Mapping[str, Sequence[Example]], shelve: Shelve
     later = [name for name in PARTS[order + 1 :] if parts.get(name)]
     if not later:
         return Fixed(parts[part])
-    asked = np.concatenate([chunk for name in later for chunk in Facts(parts[name]).prompts.chunks()])
-    leaking = [np.isin(chunk, asked) for chunk in Facts(parts[part]).prompts.chunks()]
-    out = np.concatenate(leaking).tolist() if leaking else []
+    asked = np.fromiter((prompt_key(e) for name in later for e in parts[name]), np.uint64)
+    out = [
+        flag
+        for keys in Column(map(prompt_key, parts[part])).chunks()
+        for flag in np.isin(keys, asked).tolist()
+    ]
     return _without(parts[part], out, shelve, f"{part} row whose prompt stands in {' or '.join(later)}")
 
 

@@ -40,12 +40,14 @@ class SplitFile:
         prompt: Column or template whose equal values stayed together; None: whole rows.
         facts: What decided, as in the card of a data set.
         warnings: What to look at.
+        notes: What is to be known about how the file was read.
     """
 
     parts: Mapping[str, int]
     prompt: str | None
     facts: Mapping[str, Any]
     warnings: tuple[str, ...]
+    notes: tuple[str, ...] = ()
 
 
 def split_file(
@@ -79,12 +81,14 @@ def split_file(
     _check_config(config)
     _check_folder(folder)
     records: list[Record] = []
+    notes: list[str] = []
     for one in expand(source, root) if source.sheet == ALL_SHEETS else [source]:
         reading = read(one, root=root)
         for record in reading:
             records.append(record)
             if progress is not None:
                 progress(len(records))
+        notes += reading.notes
     columns = list(dict.fromkeys(name for record in records for name in record.fields))
     prompt = prompt or next((name for name in PROMPTS if name in columns), None)
     examples = _examples(records, columns, config, prompt, source.file)
@@ -114,7 +118,7 @@ def split_file(
         raise ConfigError(
             f"{folder} cannot be written: {error.strerror or error}", remedy="choose another folder"
         ) from error
-    return SplitFile(counts, prompt, facts, warnings)
+    return SplitFile(counts, prompt, facts, warnings, tuple(dict.fromkeys(notes)))
 
 
 def _check_config(config: SplitConfig) -> None:

@@ -14,6 +14,7 @@ from weitiao.data.builder import columns_set, make_builder, shape_of
 from weitiao.data.card import said
 from weitiao.data.check.material import Case, Material, Options, Whole
 from weitiao.data.check.tag_files import TAG_FORMATS, read_tags
+from weitiao.data.facts import COPY
 from weitiao.data.mask import make_mask, read_vocabulary
 from weitiao.data.problems import combined
 from weitiao.data.read import existing_file, is_workbook, read
@@ -130,7 +131,7 @@ def material_of_dataset(dataset: Dataset, *, options: Options | None = None) -> 
                 **{
                     name: value
                     for name, value in example.meta.items()
-                    if isinstance(value, str | int | float)
+                    if isinstance(value, str | int | float) and name != COPY
                 },
                 "prompt": example.prompt[-1].content if example.prompt else "",
                 "response": said(example),

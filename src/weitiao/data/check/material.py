@@ -13,6 +13,7 @@ from typing import Any
 from weitiao.data.card import said
 from weitiao.data.check.near import LONG, near_groups
 from weitiao.data.check.text import bare_label, common_segments, core, skeleton, variable_parts
+from weitiao.data.facts import COPY
 from weitiao.data.mask import Vocabulary
 from weitiao.data.template import to_text
 from weitiao.types import Example, Message, Record
@@ -59,6 +60,11 @@ class Case:
     @property
     def where(self) -> str:
         return str(self.example.origin or self.example.id)
+
+    @property
+    def is_copy(self) -> bool:
+        """Whether a step has repeated another sample on purpose."""
+        return COPY in self.example.meta
 
     @cached_property
     def said(self) -> str | None:

@@ -25,7 +25,7 @@ _SEPARATORS = ",，;；、|"
 def check_duplicates(material: Material) -> Iterator[Finding]:
     """Equal prompts (with equal or with any replies) and near-equal ones, within a part."""
     cases = material.cases
-    groups = grouped([f"{case.part}\0{case.key}" for case in cases])
+    groups = grouped(["" if case.is_copy else f"{case.part}\0{case.key}" for case in cases])
     repeated = [k for group in groups for k in group[1:]]
     if repeated:
         identical = sum(len(g) - len({cases[k].said for k in g}) for g in groups)
@@ -51,7 +51,8 @@ def check_duplicates(material: Material) -> Iterator[Finding]:
 
 def _near(material: Material) -> Iterator[Finding]:
     cases = material.cases
-    pairs = [g for g in material.near if len({cases[k].part for k in g}) < len(g)]
+    originals = ([k for k in g if not cases[k].is_copy] for g in material.near)
+    pairs = [g for g in originals if len({cases[k].part for k in g}) < len(g)]
     near = [g for g in pairs if len({cases[k].key for k in g}) > 1]
     rows = [cases[k].where for g in near for k in g]
     if rows:
