@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from weitiao.data.column import Column, repeated_rows
@@ -78,12 +78,6 @@ class Facts:
         self.copies.append(COPY in example.meta)
         self.prompt_lengths[sum([len(m.content) for m in example.prompt])] += 1
         self.answer_lengths[len(answer or "")] += 1
-
-    def watch(self, examples: Iterable[Example]) -> Iterator[Example]:
-        """The examples as they are, each one noted."""
-        for example in examples:
-            self.add(example)
-            yield example
 
 
 class SamePrompts:
